@@ -1,0 +1,234 @@
+"""A release: `release.yaml` read, checked and expanded, and every path of its work folder.
+
+`languages × generators` gives the configs: `yor` and `gpt4` make `yor_gpt4`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .schema.errors import DataError, ReleaseError
+from .schema.labels import LabelSet
+from .schema.languages import Language, language
+from .schema.validation import explain, first_error, nearest, unknown_key
+from .schema.yaml_source import KeyPath, YamlSource
+from .sources.gold import GoldSource
+
+SPLITS = ("train", "validation", "test")
+
+# The paper's m and n.
+EXAMPLES_IN_A_PROMPT = 10
+DATAPOINTS_A_CALL = 20
+
+
+@dataclass(frozen=True)
+class Generator:
+    """A way to make data, as the release names it.
+
+    Attributes:
+        name: The second half of its configs' names.
+        method: How data is made, for example `seeded`.
+        engine: Who answers: `openai` or `recorded`.
+        model: The model, by the name that its server knows.
+        format: How datapoints are written in prompt and answer; None for what suits the engine.
+        examples: Gold datapoints shown in a prompt (the paper's m).
+        datapoints: Datapoints asked for in a call (the paper's n).
+        calls: Calls by split (the paper's k); empty where a recording says how many there were.
+        seeds_from: Gold split that the shown examples of each split come from.
+        sampling: Sampling parameters, sent as written.
+        settings: Settings of the engine, as the release writes them.
+        languages: Codes of the languages it is used for.
+    """
+
+    name: str
+    method: str
+    engine: str
+    model: str
+    format: str | None
+    examples: int
+    datapoints: int
+    calls: Mapping[str, int]
+    seeds_from: Mapping[str, str]
+    sampling: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    languages: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Gates:
+    """What a datapoint must be to be published.
+
+    Attributes:
+        iob2: Policy for misplaced I- tags, a name in `REPAIR_POLICIES`.
+        unicode: `keep`, or `nfc` to compose every token.
+        script_share: Least share of a sentence's letters in the language's scripts.
+    """
+
+    iob2: str = "conlleval"
+    unicode: str = "keep"
+    script_share: float = 0.5
+
+
+@dataclass(frozen=True)
+class Config:
+    """One config of the dataset: a language made by a generator."""
+
+    name: str
+    language: Language
+    gold: GoldSource
+    generator: Generator
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release, ready to run.
+
+    Attributes:
+        path: The release file.
+        name: The dataset's repository on the Hub: `name` or `organisation/name`.
+        seed: The one seed that every random choice comes from.
+        configs: Language by language, generator by generator, in the order of the file.
+        gates: What a datapoint must be to be published.
+        license: Hub licence id; None where it is inherited from gold.
+        pretty_name: The title of the dataset card.
+        description: Opens the card.
+        authors: Who publishes it.
+        contact: Where questions go.
+    """
+
+    path: Path
+    name: str
+    seed: int
+    configs: tuple[Config, ...]
+    gates: Gates
+    license: str | None
+    pretty_name: str
+    description: str
+    authors: tuple[str, ...]
+    contact: str | None
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the release file; every other path is in it."""
+        return self.path.parent
+
+    @property
+    def work(self) -> Path:
+        """What is kept between runs and never published."""
+        return self.folder / "work"
+
+    @property
+    def journal(self) -> Path:
+        """Every call and its raw response."""
+        return self.work / "journal.sqlite"
+
+    @property
+    def dataset(self) -> Path:
+        """The built dataset: parquet, provenance, manifest and card."""
+        return self.folder / "dataset"
+
+    def rejects(self, config: str) -> Path:
+        """Return the file of a config's datapoints that are not published, each with its reason."""
+        return self.work / "rejects" / f"{config}.jsonl.gz"
+
+
+def read_release(path: Path) -> Release:
+    """Read and check a release file.
+
+    Args:
+        path: The file, or the folder that holds a `release.yaml`.
+
+    Raises:
+        ReleaseError: With file, line, key and the nearest valid name, if it is not acceptable.
+    """
+    if path.is_dir():
+        path = path / "release.yaml"
+    source = YamlSource(path)
+    _check_against_schema(source)
+    value = source.value
+    generators = {name: _generator(source, name) for name in value["generators"]}
+    return Release(
+        path=path.resolve(),
+        name=value["name"],
+        seed=value["seed"],
+        configs=_expand(source, path.resolve().parent, generators),
+        gates=Gates(**value.get("gates", {})),
+        license=value.get("license"),
+        pretty_name=value.get("pretty_name", value["name"]),
+        description=value.get("description", "").strip(),
+        authors=tuple(value.get("authors", ())),
+        contact=value.get("contact"),
+    )
+
+
+def _check_against_schema(source: YamlSource) -> None:
+    error = first_error("release", source.value)
+    if error is None:
+        return
+    key_path: KeyPath = tuple(error.absolute_path)
+    if (key := unknown_key(error)) is not None:
+        key_path = (*key_path, key)
+    message, hint = explain(error)
+    keys = ".".join(str(key) for key in error.absolute_path)
+    raise ReleaseError(f"{keys}: {message}" if keys else message, where=source.where(key_path), hint=hint)
+
+
+def _generator(source: YamlSource, name: str) -> Generator:
+    value = source.value["generators"][name]
+    languages = tuple(value.get("languages", source.value["languages"]))
+    for index, code in enumerate(languages):
+        if code not in source.value["languages"]:
+            raise ReleaseError(
+                f"generators.{name}.languages: `{code}` is no language of this release",
+                where=source.where(("generators", name, "languages", index)),
+                hint=nearest(code, source.value["languages"]),
+            )
+    return Generator(
+        name=name,
+        method=value["method"],
+        engine=value["engine"],
+        model=value["model"],
+        format=value.get("format"),
+        examples=value.get("examples", EXAMPLES_IN_A_PROMPT),
+        datapoints=value.get("datapoints", DATAPOINTS_A_CALL),
+        calls=value.get("calls", {}),
+        seeds_from={split: value.get("seeds_from", {}).get(split, "train") for split in SPLITS},
+        sampling=value.get("sampling", {}),
+        settings=value.get(value["engine"], {}),
+        languages=languages,
+    )
+
+
+def _expand(source: YamlSource, folder: Path, generators: Mapping[str, Generator]) -> tuple[Config, ...]:
+    configs = []
+    for code, entry in source.value["languages"].items():
+        try:
+            spoken = language(code)
+        except DataError as error:
+            raise ReleaseError(
+                f"languages: {error.message}", where=source.where(("languages", code)), hint=error.hint
+            ) from error
+        gold = _gold_source(entry, folder)
+        configs.extend(
+            Config(f"{code}_{generator.name}", spoken, gold, generator)
+            for generator in generators.values()
+            if code in generator.languages
+        )
+    return tuple(configs)
+
+
+def _gold_source(entry: Mapping[str, Any], folder: Path) -> GoldSource:
+    gold = entry["gold"]
+    return GoldSource(
+        corpus=gold.get("corpus"),
+        files={split: folder / name for split, name in gold["files"].items()} if "files" in gold else None,
+        hub=gold.get("hub"),
+        config=gold.get("config"),
+        revision=gold.get("revision"),
+        license=gold.get("license"),
+        citation=gold.get("citation"),
+        labels=LabelSet.of_types(entry["labels"]) if "labels" in entry else None,
+    )

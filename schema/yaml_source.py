@@ -1,0 +1,102 @@
+"""YAML that remembers where each key stands, so that an error can name the line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from .errors import ReleaseError
+
+MAX_BYTES = 1_000_000
+MAX_NODES = 100_000
+
+KeyPath = tuple[str | int, ...]
+
+
+class YamlSource:
+    """A YAML file: its value, and the line of each key and item.
+
+    Attributes:
+        path: The file.
+        value: What it holds, made of dicts, lists and scalars.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Read a file.
+
+        Raises:
+            ReleaseError: If it is missing, too large, no YAML, repeats a key, or uses anchors to grow
+                beyond reason.
+        """
+        import yaml
+
+        self.path = path
+        self._lines: dict[KeyPath, int] = {}
+        text = _read_text(path)
+        try:
+            node = yaml.compose(text, Loader=yaml.SafeLoader)
+            if node is None:
+                raise ReleaseError("the file is empty", where=str(path))
+            self._remaining_nodes = MAX_NODES
+            self._walk(node, ())
+            self.value: Any = yaml.load(text, Loader=yaml.SafeLoader)
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            line = f":{mark.line + 1}" if mark else ""
+            problem = error.problem or error.context or "cannot be read"
+            raise ReleaseError(f"this is not YAML: {problem}", where=f"{path}{line}") from error
+        except (yaml.YAMLError, RecursionError, ValueError) as error:
+            raise ReleaseError(f"this is not YAML: {error}", where=str(path)) from error
+
+    def where(self, key_path: KeyPath) -> str:
+        """Return `file:line` of a key, or of the nearest one above it that is written in the file."""
+        while key_path and key_path not in self._lines:
+            key_path = key_path[:-1]
+        return f"{self.path}:{self._lines.get(key_path, 1)}"
+
+    def _walk(self, node: Any, key_path: KeyPath) -> None:
+        import yaml
+
+        self._remaining_nodes -= 1
+        if self._remaining_nodes < 0:
+            raise ReleaseError(
+                f"the file unfolds to more than {MAX_NODES:,} values",
+                where=str(self.path),
+                hint="Anchors and aliases that repeat one another grow without bound: write the values out.",
+            )
+        self._lines.setdefault(key_path, node.start_mark.line + 1)
+        if isinstance(node, yaml.MappingNode):
+            seen = set()
+            for key, child in node.value:
+                if key.value in seen:
+                    raise ReleaseError(
+                        f"the key `{key.value}` stands twice",
+                        where=f"{self.path}:{key.start_mark.line + 1}",
+                        hint="Remove one of the two.",
+                    )
+                seen.add(key.value)
+                self._lines[(*key_path, key.value)] = key.start_mark.line + 1
+                self._walk(child, (*key_path, key.value))
+        elif isinstance(node, yaml.SequenceNode):
+            for index, child in enumerate(node.value):
+                self._walk(child, (*key_path, index))
+
+
+def _read_text(path: Path) -> str:
+    try:
+        data = path.read_bytes() if path.stat().st_size <= MAX_BYTES else None
+    except FileNotFoundError as error:
+        raise ReleaseError(
+            "there is no such file",
+            where=str(path),
+            hint="Name the release file, or go to the folder that holds it.",
+        ) from error
+    except OSError as error:
+        raise ReleaseError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    if data is None:
+        raise ReleaseError(f"the file is larger than {MAX_BYTES:,} bytes", where=str(path))
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise ReleaseError("this is not UTF-8 text", where=f"{path}:{line}") from error
