@@ -1,0 +1,33 @@
+"""Releases to start from, shipped with the package."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from ..schema.errors import WrongUsageError
+
+QUICKSTART = Path(__file__).parent / "quickstart"
+
+# What running the example leaves beside it in a checkout.
+_MADE_BY_RUNNING = shutil.ignore_patterns("work", "dataset", "published", "__pycache__")
+
+
+def copy_quickstart(folder: Path) -> list[Path]:
+    """Copy the quickstart release into a new or empty folder.
+
+    Returns:
+        The files written, relative to the folder.
+
+    Raises:
+        WrongUsageError: If the folder holds something already, or cannot be written.
+    """
+    try:
+        if folder.exists() and any(folder.iterdir()):
+            raise WrongUsageError(
+                "the folder is not empty", where=str(folder), hint="Name a new folder; nothing was written."
+            )
+        shutil.copytree(QUICKSTART, folder, ignore=_MADE_BY_RUNNING, dirs_exist_ok=True)
+    except OSError as error:
+        raise WrongUsageError(f"cannot write there: {error.strerror}", where=str(folder)) from error
+    return sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
