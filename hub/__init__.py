@@ -1,0 +1,1 @@
+"""From a built dataset to where people load it, and back: publishing and verification."""

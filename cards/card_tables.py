@@ -1,0 +1,195 @@
+"""The tables of the dataset card. Their numbers are the manifest's, a share the quotient of two."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..schema.iob2 import OUTSIDE
+from ..schema.provenance import PROVENANCE_COLUMNS
+from .markdown import Markdown, cell, code, count, share, table
+
+Manifest = Mapping[str, Any]
+Config = Mapping[str, Any]
+
+SPLITS = ("train", "validation", "test")
+NONE = Markdown("–")
+
+CONTAMINATION_KINDS = {
+    "seed_copies": "Shown in the prompt",
+    "gold_train": "Gold train",
+    "gold_validation": "Gold validation",
+    "gold_test": "Gold test",
+}
+
+PROVENANCE_MEANINGS = {
+    "id": "The datapoint's id in its split.",
+    "split": "The split it is published in.",
+    "engine": "How the model was asked.",
+    "model": "The model snapshot that the response names, else the model asked for.",
+    "call_key": "sha256 of the complete request.",
+    "item": "The datapoint's position in the response.",
+    "seed_ids": "Ids of the gold examples shown in the prompt; empty where they are not known.",
+    "seed_revision": "Revision of the gold data that those come from.",
+    "prompt_sha256": "sha256 of the messages as sent; null where they are not known.",
+    "sampling": "The sampling parameters as sent, as JSON.",
+    "finish_reason": "Why the model stopped, in the server's word.",
+    "parse_path": "How the datapoint was found in the response.",
+    "repairs": "What was changed in it, as JSON: step, position, before and after.",
+}
+
+
+def splits_of(manifest: Manifest) -> list[str]:
+    """Return the splits that any config was asked for, in the customary order."""
+    asked = {split for config in manifest["configs"].values() for split in config["waterfall"]}
+    return [split for split in SPLITS if split in asked]
+
+
+def summary_table(manifest: Manifest) -> Markdown:
+    """Show what each config is and how many examples it has."""
+    splits = splits_of(manifest)
+    header = [Markdown(text) for text in ("Config", "Language", "Model", *splits)]
+    rows = [
+        [
+            code(name),
+            cell(config["language"]["name"]),
+            cell(config["model"]),
+            *(_examples(config, split) for split in splits),
+        ]
+        for name, config in manifest["configs"].items()
+    ]
+    return table(header, rows, "lll" + "r" * len(splits))
+
+
+def usable_share_table(manifest: Manifest) -> Markdown:
+    """Show how much of what was asked for could be published."""
+    splits = splits_of(manifest)
+    header = [Markdown(text) for text in ("Config", *splits)]
+    rows = [
+        [code(name), *(_usable(config["waterfall"].get(split, ())) for split in splits)]
+        for name, config in manifest["configs"].items()
+    ]
+    return table(header, rows, "l" + "r" * len(splits))
+
+
+def labels_table(config: Config) -> Markdown:
+    """Show how often each entity type occurs in each split of a config."""
+    splits = config["splits"]
+    types = dict.fromkeys(label[2:] for label in config["labels"] if label != OUTSIDE)
+    rows = [
+        [cell(type_), *(count(facts["mentions"].get(type_, 0)) for facts in splits.values())]
+        for type_ in types
+    ]
+    for title, key in (
+        ("*examples*", "examples"),
+        ("*examples without a mention*", "without_mentions"),
+        ("*words*", "tokens"),
+    ):
+        rows.append([Markdown(title), *(count(facts[key]) for facts in splits.values())])
+    return table([Markdown("Mentions"), *map(cell, splits)], rows, "l" + "r" * len(splits))
+
+
+def calls_table(manifest: Manifest) -> Markdown:
+    """Show how the model of each config was asked."""
+    header = ("Config", "Model snapshots (calls)", "Shown (m)", "Asked for (n)", "Calls (k)", "Sampling")
+    rows = [
+        [
+            code(name),
+            _list(f"{cell(model)} ({count(calls)})" for model, calls in config["model_snapshots"].items()),
+            NONE if config["prompt"] is None else count(config["examples"]),
+            count(config["datapoints"]),
+            _list(_calls(split, calls) for split, calls in config["calls"].items()),
+            _list(f"{cell(key)} = {cell(value)}" for key, value in config["sampling"].items()),
+        ]
+        for name, config in manifest["configs"].items()
+    ]
+    return table([Markdown(text) for text in header], rows, "llrrll")
+
+
+def contamination_table(manifest: Manifest) -> Markdown:
+    """Show how many datapoints were dropped because they stand in gold data."""
+    header = [Markdown(text) for text in ("Config", *CONTAMINATION_KINDS.values())]
+    rows = [
+        [code(name), *(_matches(config, kind) for kind in CONTAMINATION_KINDS)]
+        for name, config in manifest["configs"].items()
+    ]
+    return table(header, rows, "lrrrr")
+
+
+def provenance_table() -> Markdown:
+    """Show what the columns of the provenance files mean."""
+    rows = [[code(column), Markdown(PROVENANCE_MEANINGS[column])] for column in PROVENANCE_COLUMNS]
+    return table([Markdown("Column"), Markdown("Meaning")], rows, "ll")
+
+
+def build_table(manifest: Manifest) -> Markdown:
+    """Show what decides the bytes of the build."""
+    release = manifest["release"]
+    rows = [
+        [Markdown("synthner"), cell(manifest["synthner"])],
+        [Markdown("seed"), code(release["seed"])],
+        [Markdown("sha256 of `release.yaml`"), code(release["sha256"])],
+        *([cell(name), cell(version)] for name, version in manifest["versions"].items()),
+    ]
+    return table([Markdown("Built with"), Markdown("")], rows, "ll")
+
+
+def gold_table(gold: Sequence[tuple[str, Mapping[str, Any]]]) -> Markdown:
+    """Show the gold data that the release builds on.
+
+    Args:
+        gold: Name of the language and the manifest's facts, for each.
+    """
+    header = ("Language", "Gold data", "Source", "Revision", "Licence", *SPLITS)
+    rows = [
+        [
+            cell(language),
+            cell(facts["title"]),
+            _source(facts),
+            code(facts["revision"]) if facts["revision"] else NONE,
+            code(facts["license"]) if facts["license"] else Markdown("not stated"),
+            *(count(facts["splits"].get(split)) or NONE for split in SPLITS),
+        ]
+        for language, facts in gold
+    ]
+    return table([Markdown(text) for text in header], rows, "lllllrrr")
+
+
+def _examples(config: Config, split: str) -> Markdown:
+    return count(config["splits"][split]["examples"]) if split in config["splits"] else NONE
+
+
+def _usable(steps: Sequence[Mapping[str, Any]]) -> Markdown:
+    kept = {step["step"]: step["kept"] for step in steps}
+    requested, published = kept.get("requested"), kept.get("published")
+    if not requested or published is None:
+        return NONE
+    return Markdown(f"{count(published)} of {count(requested)} = {share(published / requested)}")
+
+
+def _calls(split: str, calls: Mapping[str, int]) -> str:
+    failed = f", {count(calls['failed'])} failed" if calls["failed"] else ""
+    return f"{split} {count(calls['answered'])} of {count(calls['planned'])}{failed}"
+
+
+def _matches(config: Config, kind: str) -> Markdown:
+    if kind == "seed_copies":
+        compared = config["prompt"] is not None
+    else:
+        compared = kind.removeprefix("gold_") in config["gold"]["splits"]
+    if not compared:
+        return NONE
+    matches = config["contamination"][kind]
+    return Markdown(f"{count(matches['exact'])} + {count(matches['normalised'])}")
+
+
+def _source(facts: Mapping[str, Any]) -> Markdown:
+    if facts["hub"]:
+        return code(facts["hub"])
+    if facts["corpus"]:
+        return cell(facts["corpus"])
+    return Markdown("files")
+
+
+def _list(texts: Any) -> Markdown:
+    return Markdown("<br>".join(texts)) or NONE

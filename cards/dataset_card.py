@@ -1,0 +1,208 @@
+"""The dataset card: `README.md`, rendered from the manifest.
+
+The card computes nothing and knows nothing that the manifest does not hold. Every text that is not this
+program's own passes through a function of `markdown`; the template refuses any other.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from ..schema.errors import DataError
+from ..schema.iob2 import mentions
+from ..schema.manifest import read_manifest
+from ..schema.waterfall import EXAMPLES_A_STEP, STEPS
+from ..sources.files import write_atomically
+from . import card_tables
+from .front_matter import as_yaml, front_matter, one_line
+from .kept_text import BEGIN, END, kept_text
+from .markdown import Markdown, cell, code, count, fenced, prose, share
+from .waterfall_table import waterfall_markdown
+
+CARD = "README.md"
+SAMPLES_A_CONFIG = 3
+WORDS_A_SAMPLE = 60
+LETTERS_A_WORD = 100
+
+
+def render_dataset_card(manifest: Mapping[str, Any], existing: str | None = None) -> str:
+    """Render the card of a built dataset.
+
+    Args:
+        manifest: A valid manifest.
+        existing: The card as it is now. What people wrote outside its generated part is kept, and so are
+            metadata keys that are not generated.
+
+    Raises:
+        DataError: If the existing card's front matter or marks are broken.
+    """
+    kept = kept_text(existing)
+    generated = front_matter(manifest)
+    metadata = generated | {key: value for key, value in kept.metadata.items() if key not in generated}
+    return f"---\n{as_yaml(metadata)}---\n{kept.before}{BEGIN}\n\n{_body(manifest)}\n\n{END}{kept.after}"
+
+
+def write_card(dataset: Path, published: Path | None = None) -> Path:
+    """Write the card of a built dataset beside its manifest.
+
+    Args:
+        dataset: The folder that was built.
+        published: The card as it is published, where there is one: what people wrote into it is kept.
+            Otherwise, what they wrote into the built dataset's own card is.
+
+    Returns:
+        The path of the card.
+
+    Raises:
+        DataError: If there is no valid manifest, or a card that is there cannot be read.
+    """
+    card = dataset / CARD
+    former = published if published is not None and published.exists() else card
+    text = render_dataset_card(read_manifest(dataset), _read_card(former))
+    with write_atomically(card) as stream:
+        stream.write(text)
+    return card
+
+
+def _read_card(path: Path) -> str | None:
+    if not path.exists():
+        return None
+    try:
+        return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError("the card is not UTF-8 text", where=str(path), hint="Mend or remove it.") from error
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", where=str(path)) from error
+
+
+def _body(manifest: Mapping[str, Any]) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader(__name__.rpartition(".")[0]),
+        autoescape=False,  # noqa: S701 - what HTML needs is not what Markdown needs; `_only_markdown` is stricter
+        undefined=jinja2.StrictUndefined,
+        finalize=_only_markdown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "cell": cell,
+        "code": code,
+        "count": count,
+        "fenced": fenced,
+        "marked": _marked_sentence,
+        "one_line": one_line,
+        "period": _period,
+        "prose": prose,
+        "share": share,
+        "waterfall": waterfall_markdown,
+        "labels_table": card_tables.labels_table,
+    }
+    configs = manifest["configs"]
+    gold = _distinct_gold(manifest)
+    return environment.get_template("dataset_card.md.jinja").render(
+        manifest=manifest,
+        release=manifest["release"],
+        configs=configs,
+        first_config=next(iter(configs)),
+        tables=card_tables,
+        methods=list(dict.fromkeys(config["method"] for config in configs.values())),
+        dropped_splits=[
+            (name, split, reason)
+            for name, config in configs.items()
+            for split, reason in config["splits_left_out"].items()
+        ],
+        other_seeds=_seeds_from_other_splits(manifest),
+        prompts=_distinct_prompts(manifest),
+        samples={name: _samples(config) for name, config in configs.items()},
+        step_examples={name: _step_examples(config) for name, config in configs.items()},
+        gold=gold,
+        citations=list(dict.fromkeys(facts["citation"] for _, facts in gold if facts["citation"])),
+    )
+
+
+def _marked_sentence(sample: Mapping[str, Any]) -> Markdown:
+    """Show a datapoint as a sentence with its mentions in bold and their types below the line."""
+    spans = {span.start: span for span in mentions(sample["ner_tags"])}
+    words = [cell(_shortened(token)) for token in sample["tokens"]]
+    shown, position = [], 0
+    while position < min(len(words), WORDS_A_SAMPLE):
+        span = spans.get(position)
+        end = span.end if span else position + 1
+        text = " ".join(words[position:end])
+        shown.append(f"<b>{text}</b><sub>{cell(span.type)}</sub>" if span else text)
+        position = end
+    if position < len(words):
+        shown.append("…")
+    sentence = " ".join(shown)
+    # Labels in Latin letters would otherwise cut a sentence that runs from right to left into pieces.
+    return Markdown(f'<span dir="auto">{sentence}</span>' if _runs_right_to_left(sample) else sentence)
+
+
+def _runs_right_to_left(sample: Mapping[str, Any]) -> bool:
+    return any(
+        unicodedata.bidirectional(letter) in ("R", "AL") for token in sample["tokens"] for letter in token
+    )
+
+
+def _only_markdown(value: object) -> object:
+    if not isinstance(value, Markdown):
+        raise TypeError(f"the card's template shows {value!r} without saying how")
+    return value
+
+
+def _shortened(word: str) -> str:
+    return word if len(word) <= LETTERS_A_WORD else word[: LETTERS_A_WORD - 1] + "…"
+
+
+def _period(asked: Mapping[str, float]) -> Markdown:
+    first, last = (datetime.fromtimestamp(asked[end], UTC).date().isoformat() for end in ("first", "last"))
+    return Markdown(first if first == last else f"{first} to {last}")
+
+
+def _samples(config: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    samples = [sample for split in config["splits"].values() for sample in split["samples"]]
+    return samples[:SAMPLES_A_CONFIG]
+
+
+def _step_examples(config: Mapping[str, Any]) -> str:
+    examples: dict[str, list[str]] = {step: [] for step in STEPS}
+    for split, steps in config["waterfall"].items():
+        for step in steps:
+            name = step["step"]
+            examples[name] += [f"{name} ({split}): {one_line(example)}" for example in step["examples"]]
+    return "\n".join(line for lines in examples.values() for line in lines[:EXAMPLES_A_STEP])
+
+
+def _seeds_from_other_splits(manifest: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    return [
+        (name, split, config["seeds_from"][split])
+        for name, config in manifest["configs"].items()
+        for split in config["waterfall"]
+        if config["seeds_from"].get(split, "train") != "train"
+    ]
+
+
+def _distinct_prompts(manifest: Mapping[str, Any]) -> list[tuple[Sequence[str], Mapping[str, Any] | None]]:
+    """Return the configs that share each prompt, and the prompt; None where it is not known."""
+    names: dict[str, list[str]] = {}
+    for name, config in manifest["configs"].items():
+        names.setdefault(json.dumps(config["prompt"]), []).append(name)
+    return [(sharing, json.loads(prompt)) for prompt, sharing in names.items()]
+
+
+def _distinct_gold(manifest: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    distinct = {
+        json.dumps((config["language"]["name"], config["gold"]), sort_keys=True): (
+            config["language"]["name"],
+            config["gold"],
+        )
+        for config in manifest["configs"].values()
+    }
+    return list(distinct.values())

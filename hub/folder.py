@@ -1,0 +1,205 @@
+"""Publish a built dataset to a local folder that is laid out as a dataset repository on the Hub.
+
+Only what the manifest lists is published. A file that is there already is not written again, and files that
+are not this dataset's are left alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+from ..schema.errors import DataError, PublishError
+from ..schema.manifest import MANIFEST, read_manifest
+from ..sources.files import atomic_path
+
+CARD = "README.md"
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What publishing did; names are relative to the folder, with `/`.
+
+    Attributes:
+        folder: Where the dataset is now.
+        written: Files that are new or changed.
+        unchanged: Files that were there already.
+        removed: Files of the former release that this one does not have.
+    """
+
+    folder: Path
+    written: tuple[str, ...]
+    unchanged: tuple[str, ...]
+    removed: tuple[str, ...]
+
+
+def publish_to_folder(dataset: Path, target: Path) -> Published:
+    """Copy a built dataset into a folder in Hub layout.
+
+    Data comes first, then the card, then what is no longer part of the dataset goes, and the manifest is
+    replaced last: after an interruption, the same call finishes the work. The card is replaced as a whole:
+    what people wrote into the published one is in the new one if that was written with it at hand.
+
+    Args:
+        dataset: The folder that was built, with its manifest and card.
+        target: The folder to publish to; made if it is not there.
+
+    Raises:
+        PublishError: If the dataset is incomplete or changed since it was built, or if the target cannot
+            take it.
+    """
+    dataset, target = dataset.resolve(), target.resolve()
+    _check_target(dataset, target)
+    manifest = _manifest_of(dataset, hint="Run `synthner build`.")
+    _check_license(manifest)
+    hashes = listed_files(manifest)
+    former = {}
+    if (target / MANIFEST).exists():
+        former = listed_files(_manifest_of(target, hint="Choose another folder: this one is not synthner's."))
+    _check_complete(dataset, hashes)
+
+    written, unchanged = [], []
+
+    def publish(name: str, expected: str | None) -> None:
+        copied = _copy(_inside(dataset, name), _inside(target, name), expected)
+        (written if copied else unchanged).append(name)
+
+    for name, expected in hashes.items():
+        publish(name, expected)
+    publish(CARD, None)
+    removed = tuple(name for name in former if name not in hashes and _remove(target, name))
+    publish(MANIFEST, None)
+    return Published(target, tuple(written), tuple(unchanged), removed)
+
+
+def listed_files(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Return the sha256 of every data file that a manifest lists, by its name.
+
+    Raises:
+        PublishError: If a name is no plain path inside the dataset's folder.
+    """
+    hashes: dict[str, str] = {}
+    for config in manifest["configs"].values():
+        for file in (*config["splits"].values(), config["provenance"]):
+            hashes[_plain(file["file"])] = file["sha256"]
+    return hashes
+
+
+def sha256_of(path: Path) -> str:
+    """Return the hexadecimal sha256 of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _check_target(dataset: Path, target: Path) -> None:
+    if target.is_relative_to(dataset) or dataset.is_relative_to(target):
+        raise PublishError(
+            "the built dataset and the folder to publish to lie in one another",
+            where=str(target),
+            hint="Choose a folder beside the release's own.",
+        )
+    if target.exists() and not target.is_dir():
+        raise PublishError("this is a file, not a folder", where=str(target), hint="Choose a folder.")
+
+
+def _check_license(manifest: Mapping[str, Any]) -> None:
+    if manifest["license"] is None:
+        raise PublishError(
+            f"the dataset has no licence: {manifest['license_problem'] or 'none is known'}",
+            hint="Give one as `license:` in release.yaml, and build again.",
+        )
+
+
+def _manifest_of(folder: Path, hint: str) -> dict[str, Any]:
+    try:
+        return read_manifest(folder)
+    except DataError as error:
+        raise PublishError(error.message, where=error.where, hint=hint) from error
+
+
+def _check_complete(dataset: Path, hashes: Mapping[str, str]) -> None:
+    for name in (*hashes, CARD):
+        if not _inside(dataset, name).is_file():
+            raise PublishError(
+                f"the built dataset lacks `{name}`", where=str(dataset), hint="Run `synthner build` again."
+            )
+
+
+def _plain(name: str) -> str:
+    path = PurePosixPath(name)
+    windows = PureWindowsPath(name)
+    if (
+        str(path) != name
+        or path.is_absolute()
+        or windows.drive
+        or "\\" in name
+        or "\0" in name
+        or any(part.startswith(".") for part in path.parts)
+        or not path.parts
+        or name in (CARD, MANIFEST)
+    ):
+        raise PublishError(
+            f"the manifest names a file that no build makes: `{name}`", hint="Run `synthner build` again."
+        )
+    return name
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """Return the path of a file in a folder; a link may not lead out of it."""
+    path = folder / name
+    if not path.resolve().is_relative_to(folder):
+        raise PublishError(
+            f"`{name}` leads out of the folder through a link", where=str(folder), hint="Remove the link."
+        )
+    return path
+
+
+def _copy(source: Path, target: Path, expected: str | None) -> bool:
+    """Copy a file unless the same bytes are there; return whether it was copied."""
+    with _explained(source):
+        found = sha256_of(source)
+    if expected is not None and found != expected:
+        raise PublishError(
+            f"the file is not the one that was built: sha256 {found}, not {expected}",
+            where=str(source),
+            hint="Run `synthner build` again.",
+        )
+    with _explained(target):
+        if target.is_file() and sha256_of(target) == found:
+            return False
+        with atomic_path(target) as temporary, source.open("rb") as reader, temporary.open("wb") as writer:
+            while chunk := reader.read(CHUNK):
+                writer.write(chunk)
+    return True
+
+
+def _remove(folder: Path, name: str) -> bool:
+    """Remove a file and the folders that it leaves empty; return whether it was there."""
+    path = _inside(folder, name)
+    with _explained(path):
+        if not path.is_file():
+            return False
+        path.unlink()
+        for parent in path.parents:
+            if parent == folder or any(parent.iterdir()):
+                break
+            parent.rmdir()
+    return True
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    hint = "Publish again when this is mended: what is already there is not copied twice."
+    try:
+        yield
+    except DataError as error:
+        raise PublishError(error.message, where=error.where, hint=error.hint or hint) from error
+    except OSError as error:
+        raise PublishError(
+            f"cannot be used: {error.strerror or error}", where=str(path), hint=hint
+        ) from error

@@ -1,0 +1,169 @@
+"""Load a published dataset back as its users will, and compare it with its manifest."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..schema.errors import DataError, PublishError
+from ..schema.manifest import read_manifest
+from .folder import listed_files, sha256_of
+
+if TYPE_CHECKING:
+    from datasets import Features
+
+Result = TypeVar("Result")
+
+PUBLISH_AGAIN = "Build and publish again."
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedConfig:
+    """A config that loads back as it was built.
+
+    Attributes:
+        name: The config.
+        examples: How many examples were loaded, by split.
+        labels: The label names of `ner_tags`, in the order of their integers.
+    """
+
+    name: str
+    examples: Mapping[str, int]
+    labels: tuple[str, ...]
+
+
+def verify_folder(folder: Path) -> list[VerifiedConfig]:
+    """Load every config and split of a folder in Hub layout, and compare them with its manifest.
+
+    Files are compared by their sha256, configs and splits by name, columns and label names in order, and
+    examples by number, once read whole and once streamed. Nothing is asked of the network, nothing is left
+    in the cache, and nothing is printed.
+
+    Raises:
+        PublishError: With config, split, and what was expected and found, at the first difference.
+    """
+    try:
+        manifest = read_manifest(folder)
+    except DataError as error:
+        raise PublishError(error.message, where=error.where, hint=error.hint) from error
+    _check_files(folder, manifest)
+    with _quiet_and_offline(), tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as cache:
+        _check_config_names(folder, manifest)
+        return [_verify_config(folder, name, config, cache) for name, config in manifest["configs"].items()]
+
+
+def _check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
+    for name, expected in listed_files(manifest).items():
+        path = folder / name
+        try:
+            found = sha256_of(path)
+        except OSError as error:
+            raise PublishError(
+                f"cannot be read: {error.strerror or error}", where=str(path), hint=PUBLISH_AGAIN
+            ) from error
+        _expect("the sha256", expected, found, where=str(path))
+
+
+def _check_config_names(folder: Path, manifest: Mapping[str, Any]) -> None:
+    from datasets import get_dataset_config_names
+
+    found = _loaded(lambda: get_dataset_config_names(str(folder)), where=str(folder))
+    _expect("the configs of the card", list(manifest["configs"]), found, where=str(folder))
+
+
+def _verify_config(folder: Path, name: str, config: Mapping[str, Any], cache: str) -> VerifiedConfig:
+    import datasets
+
+    where = f"{folder}: config {name}"
+    expected = _expected_features(config)
+    counts = {split: facts["examples"] for split, facts in config["splits"].items()}
+
+    builder = _loaded(lambda: datasets.load_dataset_builder(str(folder), name, cache_dir=cache), where)
+    _expect_columns(expected, builder.info.features, f"{where}, in the card")
+    in_card = {split: info.num_examples for split, info in (builder.info.splits or {}).items()}
+    _expect("the number of examples", counts, in_card, f"{where}, in the card")
+
+    loaded = _loaded(lambda: datasets.load_dataset(str(folder), name, cache_dir=cache), where)
+    streamed = _loaded(lambda: datasets.load_dataset(str(folder), name, streaming=True), where)
+    _expect("the splits", list(counts), list(loaded), where)
+    for split, examples in counts.items():
+        place = f"{where}, split {split}"
+        _expect_columns(expected, loaded[split].features, place)
+        _expect_columns(expected, _features_in_file(folder / config["splits"][split]["file"], place), place)
+        _expect("the number of examples", examples, loaded[split].num_rows, place)
+        first = _loaded(lambda split=split: next(iter(streamed[split]), None), place)
+        _expect("the first example, streamed,", loaded[split][0] if examples else None, first, place)
+    return VerifiedConfig(name, counts, tuple(config["labels"]))
+
+
+def _expected_features(config: Mapping[str, Any]) -> Features:
+    from datasets import ClassLabel, Features, List, Value
+
+    return Features(
+        {
+            "id": Value("string"),
+            "tokens": List(Value("string")),
+            "ner_tags": List(ClassLabel(names=list(config["labels"]))),
+        }
+    )
+
+
+def _features_in_file(path: Path, where: str) -> Features:
+    """Return the features that a parquet file itself states: who reads it without the card trusts these."""
+    import pyarrow.parquet
+    from datasets import Features
+
+    return _loaded(lambda: Features.from_arrow_schema(pyarrow.parquet.read_schema(path)), where)
+
+
+def _expect_columns(expected: Features, found: Features | None, where: str) -> None:
+    _expect("the columns", list(expected), list(found or ()), where)
+    for column in expected:
+        _expect(f"the column `{column}`", expected[column], (found or {})[column], where)
+
+
+def _expect(what: str, expected: object, found: object, where: str) -> None:
+    if found != expected:
+        raise PublishError(f"{what} should be {expected}, but found {found}", where=where, hint=PUBLISH_AGAIN)
+
+
+def _loaded(load: Callable[[], Result], where: str) -> Result:
+    try:
+        return load()
+    except Exception as error:  # `datasets` lets through whatever its readers raise
+        raise PublishError(f"does not load: {_cause(error)}", where=where, hint=PUBLISH_AGAIN) from error
+
+
+def _cause(error: BaseException) -> str:
+    """Return the first line of what an error comes from; `datasets` wraps it in sentences of its own."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+@contextmanager
+def _quiet_and_offline() -> Iterator[None]:
+    import datasets
+    from datasets import config
+    from datasets.utils import logging
+
+    offline, bars_hidden, verbosity = (
+        config.HF_HUB_OFFLINE,
+        datasets.are_progress_bars_disabled(),
+        logging.get_verbosity(),
+    )
+    config.HF_HUB_OFFLINE = True
+    datasets.disable_progress_bars()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        config.HF_HUB_OFFLINE = offline
+        logging.set_verbosity(verbosity)
+        if not bars_hidden:
+            datasets.enable_progress_bars()
