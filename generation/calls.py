@@ -88,14 +88,14 @@ class Reply:
     """What came back for a call.
 
     Attributes:
-        raw: The complete response as received, as JSON text.
+        raw: The complete response as received; empty where none came.
         text: The assistant's text; None if there is none.
         model: The model snapshot that the server names.
         usage: Tokens as the server counts them, for example `{"prompt_tokens": …}`.
         finish_reason: Why the model stopped, in the server's own word.
         error: Why there is no answer; None if there is one. A reply with an error is asked for again.
-        started: Unix time at which the request was sent.
-        finished: Unix time at which the response was complete.
+        started: Unix time at which the request was sent; 0 for a recorded response, whose time is not known.
+        finished: Unix time at which the response was complete; 0 as well.
     """
 
     raw: str

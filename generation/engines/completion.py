@@ -1,0 +1,104 @@
+"""A chat completion as a server sends it, read without trusting it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+class UnusableError(Exception):
+    """A response that holds no completion: no JSON, or JSON of something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """The parts of a completion that the journal has columns for.
+
+    Attributes:
+        text: What the model wrote; its refusal where it refused, None where it wrote nothing.
+        model: The model snapshot that the server names.
+        usage: The server's token counts.
+        finish_reason: Why the model stopped, in the server's own word.
+    """
+
+    text: str | None
+    model: str | None
+    usage: Mapping[str, int]
+    finish_reason: str | None
+
+
+def read_completion(raw: str) -> Completion:
+    """Read a chat completion.
+
+    Raises:
+        UnusableError: If it is none; the message says what it is instead.
+    """
+    try:
+        value: Any = json.loads(raw)
+    except (ValueError, RecursionError):
+        raise UnusableError("the response is no JSON") from None
+    if not isinstance(value, dict):
+        raise UnusableError("the response is no JSON object")
+    try:
+        choice = value["choices"][0]
+        message = choice["message"]
+        text = _content(message.get("content"))
+        refusal = _text_or_none(message.get("refusal"))
+        finish_reason = choice.get("finish_reason")
+    except (KeyError, IndexError, TypeError, AttributeError):
+        raise UnusableError(_instead(value)) from None
+    return Completion(
+        text=text or refusal or text,
+        model=_text_or_none(value.get("model")),
+        usage=token_counts(value.get("usage")),
+        finish_reason=_text_or_none(finish_reason),
+    )
+
+
+def token_counts(usage: object) -> dict[str, int]:
+    """Return the plain counts of a `usage` object; the raw response keeps the nested ones."""
+    return {
+        name: count
+        for name, count in (usage.items() if isinstance(usage, dict) else ())
+        if isinstance(count, int) and not isinstance(count, bool)
+    }
+
+
+def error_message(raw: str) -> str:
+    """Return what a server says is wrong, from the error bodies that servers are known to send."""
+    try:
+        value: Any = json.loads(raw)
+    except (ValueError, RecursionError):
+        return ""
+    error = value.get("error", value) if isinstance(value, dict) else None
+    if isinstance(error, dict):
+        error = error.get("message") or error.get("detail")
+    return error if isinstance(error, str) else ""
+
+
+def error_code(raw: str) -> str:
+    """Return the code that a server gives an error, for example `insufficient_quota`."""
+    try:
+        code = json.loads(raw)["error"]["code"]
+    except (ValueError, RecursionError, KeyError, TypeError):
+        return ""
+    return code if isinstance(code, str) else ""
+
+
+def _instead(value: dict[str, Any]) -> str:
+    message = error_message(json.dumps(value))
+    return f"the response is an error: {message}" if message else "the response holds no completion"
+
+
+def _content(value: object) -> str | None:
+    """Read a message's content: a text, or a list of parts of which those of type `text` count."""
+    if isinstance(value, list):
+        texts = [part.get("text") for part in value if isinstance(part, dict) and part.get("type") == "text"]
+        return "".join(text for text in texts if isinstance(text, str))
+    return _text_or_none(value)
+
+
+def _text_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) else None

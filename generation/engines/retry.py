@@ -1,0 +1,48 @@
+"""When to ask again, and how long to wait before."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+MAX_ATTEMPTS = 8
+FIRST_DELAY = 1.0
+LONGEST_DELAY = 60.0
+
+# A server that wants to be left alone for longer has a quota, not a hiccup.
+LONGEST_WAIT = 600.0
+
+
+def is_temporary(status: int) -> bool:
+    """Say whether an HTTP status may go away by itself: timeouts, conflicts, rate limits, server errors."""
+    return status in (408, 409, 425, 429) or status >= 500
+
+
+def backoff(attempt: int) -> float:
+    """Return the seconds to wait after a failed attempt (from 0): doubling, with a random part.
+
+    The random part keeps many calls that failed together from coming back together.
+    """
+    return min(FIRST_DELAY * 2**attempt, LONGEST_DELAY) * random.uniform(0.5, 1.0)  # noqa: S311
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that a server asks to wait, from `Retry-After` in seconds or as an HTTP date.
+
+    None where it asks for nothing that can be understood.
+    """
+    value = headers.get("retry-after", "").strip()
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            moment = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        seconds = (moment - datetime.now(UTC)).total_seconds()
+    return max(seconds, 0.0) if math.isfinite(seconds) else None

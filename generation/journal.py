@@ -1,0 +1,387 @@
+"""The journal: every planned call and every response, in one SQLite file that survives a crash.
+
+A response is committed before anything else happens to it, so a run that is killed and started again asks
+for nothing that was already answered, and parsing can be repeated without a model. `docs/journal.md`
+describes the file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from ..release import SPLITS
+from ..schema.errors import DataError, SynthnerError
+from .calls import Call, Reply, canonical_json
+
+VERSION = 1
+BUSY_SECONDS = 30.0
+
+_TABLES = (
+    "CREATE TABLE requests (key TEXT PRIMARY KEY, request TEXT NOT NULL)",
+    """
+    CREATE TABLE plan (
+        config TEXT NOT NULL,
+        split TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        key TEXT NOT NULL REFERENCES requests (key),
+        engine TEXT NOT NULL,
+        seed_ids TEXT NOT NULL,
+        seed_revision TEXT NOT NULL,
+        datapoints INTEGER NOT NULL,
+        PRIMARY KEY (config, split, number)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE replies (
+        id INTEGER PRIMARY KEY,
+        key TEXT NOT NULL REFERENCES requests (key),
+        raw TEXT NOT NULL,
+        text TEXT,
+        model TEXT,
+        usage TEXT NOT NULL,
+        cost REAL,
+        finish_reason TEXT,
+        error TEXT,
+        started REAL NOT NULL,
+        finished REAL NOT NULL
+    )
+    """,
+    "CREATE INDEX replies_of_a_request ON replies (key, error IS NOT NULL)",
+    "CREATE TABLE generating (process INTEGER NOT NULL)",
+)
+
+_PLANNED = """
+    SELECT plan.config, plan.split, plan.number, plan.engine, plan.seed_ids, plan.seed_revision,
+           plan.datapoints, requests.request
+    FROM plan JOIN requests ON requests.key = plan.key
+"""
+_IS_ANSWERED = "EXISTS (SELECT 1 FROM replies WHERE replies.key = plan.key AND (error IS NOT NULL) = 0)"
+_IS_TRIED = "EXISTS (SELECT 1 FROM replies WHERE replies.key = plan.key)"
+
+_LAST_ERROR = "SELECT error FROM replies WHERE replies.key = plan.key ORDER BY id DESC LIMIT 1"
+
+# A request's first answer, which a further one never replaces; where there is none, its last failure.
+_REPLY = """
+    SELECT raw, text, model, usage, finish_reason, error, started, finished
+    FROM replies WHERE key = ?
+    ORDER BY error IS NOT NULL, CASE WHEN error IS NULL THEN id ELSE -id END LIMIT 1
+"""
+
+_HINTS = {
+    sqlite3.SQLITE_NOTADB: "Is this another file? Move it away to begin a new journal.",
+    sqlite3.SQLITE_CORRUPT: "Restore a copy, or recover what it holds with `sqlite3 FILE .recover`.",
+    sqlite3.SQLITE_FULL: "Make room, then run the same command again: what was answered is not asked again.",
+    sqlite3.SQLITE_BUSY: "Another process is writing to it: wait for that one, then run the command again.",
+    sqlite3.SQLITE_READONLY: "Its file and its folder must be writable.",
+    sqlite3.SQLITE_CANTOPEN: "Its folder must exist and be writable.",
+    sqlite3.SQLITE_IOERR: "The disk or its network connection failed; nothing committed is lost.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the calls of one split are.
+
+    Attributes:
+        planned: Calls of the current plan.
+        answered: Those that have an answer.
+        failed: Those that were tried and have none; they are asked again.
+    """
+
+    planned: int
+    answered: int
+    failed: int
+
+
+class Journal:
+    """The journal of a release: a context manager over one SQLite file in WAL mode.
+
+    Requests are planned by config; replies belong to requests. A new plan never removes a reply, and two
+    configs that ask for exactly the same share the answer.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open a journal, or begin one.
+
+        Raises:
+            DataError: If the file is no journal, is damaged, or was made by a newer version.
+        """
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError(f"the folder cannot be made: {error.strerror}", where=str(path.parent)) from error
+        with self._explained():
+            self._database = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+        self._database.text_factory = _decode
+        try:
+            with self._explained():
+                self._prepare()
+        except SynthnerError:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; what was recorded is committed already."""
+        self._database.close()
+
+    def plan(self, config: str, calls: Iterable[Call]) -> None:
+        """Make `calls` the plan of a config, in place of the former one. Answers stay."""
+        with self.transaction():
+            self._database.execute("DELETE FROM plan WHERE config = ?", (config,))
+            for call in calls:
+                self._keep_request(call)
+                self._database.execute(
+                    "INSERT INTO plan VALUES (?, ?, ?, ?, ?, CAST(? AS TEXT), CAST(? AS TEXT), ?)",
+                    (
+                        config,
+                        call.split,
+                        call.index,
+                        call.key,
+                        call.engine,
+                        _encode(canonical_json(list(call.seed_ids))),
+                        _encode(call.seed_revision),
+                        call.datapoints,
+                    ),
+                )
+            self._forget_requests_never_sent()
+
+    def pending(self, config: str) -> Iterator[Call]:
+        """Yield the planned calls that have no answer, failed ones included, in the order of `answers`.
+
+        What is recorded meanwhile does not disturb it.
+        """
+        places = (
+            f"SELECT number FROM plan WHERE config = ? AND split = ? AND NOT {_IS_ANSWERED} ORDER BY number"  # noqa: S608
+        )
+        for split in SPLITS:
+            with self._explained():
+                numbers = self._database.execute(places, (config, split)).fetchall()
+            for (number,) in numbers:
+                with self._explained():
+                    row = self._database.execute(
+                        f"{_PLANNED} WHERE plan.config = ? AND plan.split = ? AND plan.number = ?",
+                        (config, split, number),
+                    ).fetchone()
+                yield _call(row)
+
+    def record(self, call: Call, reply: Reply) -> None:
+        """Keep a reply; it is on the disk when this returns. A further reply never replaces an answer.
+
+        Raises:
+            DataError: If it cannot be written, for example because the disk is full.
+        """
+        texts = (reply.raw, reply.text, reply.model, canonical_json(dict(reply.usage)))
+        with self.transaction():
+            self._keep_request(call)
+            self._database.execute(
+                """
+                INSERT INTO replies (key, raw, text, model, usage, finish_reason, error, started, finished)
+                VALUES (?, CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT),
+                        CAST(? AS TEXT), CAST(? AS TEXT), ?, ?)
+                """,
+                (
+                    call.key,
+                    *map(_encode, (*texts, reply.finish_reason, reply.error)),
+                    reply.started,
+                    reply.finished,
+                ),
+            )
+
+    def answers(self, config: str, splits: Iterable[str] = SPLITS) -> Iterator[tuple[Call, Reply | None]]:
+        """Yield every planned call with its reply, by split in the order of `splits`, then index.
+
+        A call that only failed comes with its failure; one never tried comes with None.
+        """
+        for split in splits:
+            with self._explained():
+                rows = self._database.execute(
+                    f"{_PLANNED} WHERE plan.config = ? AND plan.split = ? ORDER BY plan.number",
+                    (config, split),
+                )
+                for row in rows:
+                    call = _call(row)
+                    yield call, _reply(self._database.execute(_REPLY, (call.key,)).fetchone())
+
+    def progress(self, config: str) -> dict[str, Progress]:
+        """Count the planned, answered and failed calls of a config, by split."""
+        counts = (
+            f"SELECT split, count(*), sum({_IS_ANSWERED}), sum({_IS_TRIED} AND NOT {_IS_ANSWERED}) "  # noqa: S608
+            "FROM plan WHERE config = ? GROUP BY split"
+        )
+        with self._explained():
+            rows = self._database.execute(counts, (config,)).fetchall()
+        found = {split: Progress(planned, answered, failed) for split, planned, answered, failed in rows}
+        return {split: found[split] for split in SPLITS if split in found}
+
+    def is_answered(self, key: str) -> bool:
+        """Say whether a request has an answer, whatever plan it belongs to."""
+        with self._explained():
+            reply = self._database.execute(_REPLY, (key,)).fetchone()
+        return reply is not None and reply[5] is None
+
+    def failures(self, config: str) -> dict[str, int]:
+        """Count the failed calls by the reason of their last failure, the most frequent reason first."""
+        counts = (
+            f"SELECT ({_LAST_ERROR}) AS reason, count(*) FROM plan "  # noqa: S608
+            f"WHERE config = ? AND {_IS_TRIED} AND NOT {_IS_ANSWERED} "
+            "GROUP BY reason ORDER BY count(*) DESC, reason"
+        )
+        with self._explained():
+            return dict(self._database.execute(counts, (config,)).fetchall())
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit what happens inside at once, or none of it; inside another transaction, with that one.
+
+        Many replies that cost nothing are kept a hundred times faster this way.
+        """
+        if self._database.in_transaction:
+            yield
+            return
+        with self._explained():
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._database.execute("COMMIT")
+            finally:
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
+
+    @contextmanager
+    def only_this_process(self) -> Iterator[None]:
+        """Keep every other process from asking for the calls of this journal: two would pay twice.
+
+        Raises:
+            DataError: If another process is at it; the message names it.
+        """
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(f"{self.path}.lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise DataError(
+                f"{self._generating_process()} is generating for this journal already",
+                where=str(self.path),
+                hint="Wait for it or stop it, then run the command again: nothing answered is asked again.",
+            ) from error
+        except OSError as error:
+            raise DataError(
+                f"the file that keeps other processes away cannot be used: {error.strerror}",
+                where=lock.lock_file,
+                hint="Its folder must be writable; remove the file if another user made it.",
+            ) from error
+        try:
+            with self.transaction():
+                self._database.execute("DELETE FROM generating")
+                self._database.execute("INSERT INTO generating VALUES (?)", (os.getpid(),))
+            yield
+        finally:
+            lock.release()
+
+    def _generating_process(self) -> str:
+        with self._explained():
+            row = self._database.execute("SELECT process FROM generating").fetchone()
+        return f"process {row[0]}" if row else "another process"
+
+    def _prepare(self) -> None:
+        (version,) = self._database.execute("PRAGMA user_version").fetchone()
+        if version > VERSION:
+            raise DataError(
+                f"this journal has version {version}; this synthner reads up to {VERSION}",
+                where=str(self.path),
+                hint="Use the newer synthner that made it.",
+            )
+        if version == 0 and self._database.execute("SELECT 1 FROM sqlite_master").fetchone():
+            raise DataError(
+                "this SQLite file is no journal of synthner",
+                where=str(self.path),
+                hint=_HINTS[sqlite3.SQLITE_NOTADB],
+            )
+        self._database.execute("PRAGMA journal_mode = WAL")
+        # A response is paid for: it must outlive a power cut, not only a crash.
+        self._database.execute("PRAGMA synchronous = FULL")
+        if version == 0:
+            self._begin()
+
+    def _begin(self) -> None:
+        with self.transaction():
+            (version,) = self._database.execute("PRAGMA user_version").fetchone()
+            if version:
+                return  # another process was faster
+            for statement in _TABLES:
+                self._database.execute(statement)
+            self._database.execute(f"PRAGMA user_version = {VERSION}")
+
+    def _keep_request(self, call: Call) -> None:
+        self._database.execute(
+            "INSERT OR IGNORE INTO requests VALUES (?, CAST(? AS TEXT))", (call.key, _encode(call.request))
+        )
+
+    def _forget_requests_never_sent(self) -> None:
+        self._database.execute(
+            "DELETE FROM requests WHERE key NOT IN (SELECT key FROM plan) "
+            "AND key NOT IN (SELECT key FROM replies)"
+        )
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            raise DataError(
+                f"the journal cannot be used: {error}", where=str(self.path), hint=_HINTS.get(code)
+            ) from error
+
+
+def _encode(text: str | None) -> bytes | None:
+    """Encode a text as SQLite keeps it, even what a model returned that is no valid Unicode."""
+    return None if text is None else text.encode("utf-8", "surrogatepass")
+
+
+def _decode(data: bytes) -> str:
+    return data.decode("utf-8", "surrogatepass")
+
+
+def _call(row: tuple[Any, ...]) -> Call:
+    config, split, number, engine, seed_ids, seed_revision, datapoints, request = row
+    sent = json.loads(request)
+    return Call(
+        config=config,
+        split=split,
+        index=number,
+        engine=engine,
+        model=sent["model"],
+        messages=tuple(sent["messages"]),
+        schema=sent["schema"],
+        sampling=sent["sampling"],
+        base_url=sent["base_url"],
+        seed_ids=tuple(json.loads(seed_ids)),
+        seed_revision=seed_revision,
+        datapoints=datapoints,
+    )
+
+
+def _reply(row: tuple[Any, ...] | None) -> Reply | None:
+    if row is None:
+        return None
+    raw, text, model, usage, finish_reason, error, started, finished = row
+    return Reply(raw, text, model, json.loads(usage), finish_reason, error, started, finished)

@@ -1,0 +1,126 @@
+"""The seeded method: show m gold examples, ask for n new datapoints, and do so k times.
+
+After Kamath & Vajjala (2025). All k samples of a split are planned before anything is sent, each of them
+different, from the release's one seed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ...release import SPLITS, Config
+from ...schema.errors import ReleaseError
+from ...schema.example import Example
+from ...schema.labels import LabelSet
+from ...sources.gold import Gold
+from ..calls import Call
+from ..engines import Endpoint, endpoint
+from ..formats import render_datapoint, response_schema
+from .prompts import Question, legend
+
+# What the request holds besides its sampling parameters; `n` and `stream` would change what an answer is.
+_NOT_SAMPLING = frozenset({"model", "messages", "response_format", "n", "stream"})
+
+
+def plan(config: Config, gold: Gold, seed: int) -> Iterator[Call]:
+    """Plan the calls of a config, split by split.
+
+    The samples depend on the seed, the language, the split and m alone: generators that show as many
+    examples show the same ones, and a larger k adds calls to those planned before.
+
+    Raises:
+        ReleaseError: If gold has too few examples for k different samples, a sampling parameter is none, or
+            the format cannot write an entity type.
+    """
+    generator, labels = config.generator, gold.labels
+    _check_sampling(generator.sampling, config.name)
+    server = endpoint(config)
+    format_ = generator.format or default_format(server)
+    question = Question(
+        format=format_,
+        language=config.language.name,
+        datapoints=generator.datapoints,
+        labels=labels,
+        legend=legend(labels.types, gold.splits.get("train", ())),
+        structured_output=server.structured_output,
+    )
+    schema = response_schema(format_, labels, generator.datapoints) if server.structured_output else None
+    for split in SPLITS:
+        if split not in generator.calls:
+            continue
+        for index, sample in enumerate(seed_samples(config, gold, split, seed)):
+            yield Call(
+                config=config.name,
+                split=split,
+                index=index,
+                engine=generator.engine,
+                model=generator.model,
+                messages=question.messages(_render(format_, sample, labels, config.name)),
+                schema=schema,
+                sampling=generator.sampling,
+                base_url=server.base_url,
+                seed_ids=tuple(example.id for example in sample),
+                seed_revision=gold.revision,
+                datapoints=generator.datapoints,
+            )
+
+
+def default_format(server: Endpoint) -> str:
+    """Return the format that suits a server: pairs where it enforces a schema, inline spans elsewhere."""
+    return "pairs" if server.structured_output else "spans"
+
+
+def seed_samples(config: Config, gold: Gold, split: str, seed: int) -> Iterator[Sequence[Example]]:
+    """Draw the examples of each call of a split: k different samples of m, without replacement in each.
+
+    Raises:
+        ReleaseError: If gold does not have that many.
+    """
+    generator = config.generator
+    source, wanted, size = generator.seeds_from[split], generator.calls[split], generator.examples
+    population = gold.splits.get(source, ())
+    if math.comb(len(population), size) < wanted:
+        raise ReleaseError(
+            f"{split}: {wanted:,} different samples of {size:,} examples do not exist in "
+            f"gold {source}, which has {len(population):,} examples",
+            where=config.name,
+            hint=f"Lower `examples` or `calls.{split}` of the generator, or take the examples of this split "
+            "from another gold split (`seeds_from`).",
+        )
+    chance = random.Random(f"{seed}/{config.language.code}/{split}")  # noqa: S311
+    drawn: set[frozenset[int]] = set()
+    while len(drawn) < wanted:
+        places = chance.sample(range(len(population)), size)
+        if frozenset(places) not in drawn:
+            drawn.add(frozenset(places))
+            yield [population[place] for place in places]
+
+
+def _render(format_: str, sample: Sequence[Example], labels: LabelSet, where: str) -> list[str]:
+    try:
+        return [render_datapoint(format_, example.tokens, example.ner_tags, labels) for example in sample]
+    except ValueError as error:
+        raise ReleaseError(
+            f"format: {error}", where=where, hint="Use `format: pairs`, which writes any label."
+        ) from error
+
+
+def _check_sampling(sampling: Mapping[str, Any], where: str) -> None:
+    for name in sorted(_NOT_SAMPLING.intersection(sampling)):
+        raise ReleaseError(
+            f"sampling: `{name}` is no sampling parameter",
+            where=where,
+            hint="Model, format and number of datapoints have keys of their own in the generator.",
+        )
+    try:
+        json.dumps(sampling, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ReleaseError(
+            f"sampling: a value cannot be sent as JSON ({error})",
+            where=where,
+            hint="Use numbers, texts, true or false, and lists of them.",
+        ) from error

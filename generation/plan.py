@@ -1,0 +1,192 @@
+"""The plan of a release: every call, before anything is spent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+from ..release import Config, Release
+from ..schema.errors import WrongUsageError
+from ..schema.validation import nearest
+from ..sources.gold import Gold, load_gold
+from .calls import Call
+from .engines import endpoint, recorded
+from .journal import Journal
+from .methods import METHODS
+from .methods.seeded import default_format
+
+
+@dataclass(frozen=True, slots=True)
+class SplitPlan:
+    """The planned calls of one split.
+
+    Attributes:
+        seeds_from: Gold split that the shown examples come from; None where no prompt is known.
+        calls: Calls planned.
+        answered: Those that the journal has an answer for already.
+        datapoints: Datapoints asked for by all of them.
+        characters_to_send: Characters of the prompts that are still to be sent.
+    """
+
+    seeds_from: str | None
+    calls: int
+    answered: int
+    datapoints: int
+    characters_to_send: int
+
+    @property
+    def to_ask(self) -> int:
+        """Calls that a run would ask for."""
+        return self.calls - self.answered
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigPlan:
+    """What a run would do for a config, before anything is spent.
+
+    Attributes:
+        engine: Who would be asked.
+        model: The model.
+        format: How datapoints are written; None where nothing is asked and the release does not say.
+        examples: Gold examples in a prompt.
+        datapoints: Datapoints asked for in a call.
+        splits: The calls, by split.
+        first_prompt: The first prompt as it would be sent; None for recorded responses.
+    """
+
+    engine: str
+    model: str
+    format: str | None
+    examples: int
+    datapoints: int
+    splits: Mapping[str, SplitPlan]
+    first_prompt: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the plan as `--json` prints it."""
+        return {
+            "engine": self.engine,
+            "model": self.model,
+            "format": self.format,
+            "examples": self.examples,
+            "datapoints": self.datapoints,
+            "splits": {
+                split: {
+                    "seeds_from": plan.seeds_from,
+                    "calls": plan.calls,
+                    "answered": plan.answered,
+                    "to_ask": plan.to_ask,
+                    "datapoints": plan.datapoints,
+                    "characters_to_send": plan.characters_to_send,
+                }
+                for split, plan in self.splits.items()
+            },
+            "first_prompt": self.first_prompt,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class PlanSummary:
+    """What a run would do, before anything is spent."""
+
+    configs: Mapping[str, ConfigPlan]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the plan as `--json` prints it."""
+        return {"configs": {name: plan.as_json() for name, plan in self.configs.items()}}
+
+
+def plan_summary(release: Release, *, only: Collection[str] | None = None) -> PlanSummary:
+    """Say what `generate` would do. Nothing is sent and nothing is written.
+
+    Raises:
+        WrongUsageError, ReleaseError, DataError: As `generate` does.
+    """
+    configs = chosen_configs(release, only)
+    with Journal(release.journal) if release.journal.exists() else nullcontext() as journal:
+        is_answered = journal.is_answered if journal else _never
+        return PlanSummary(
+            {
+                config.name: _config_plan(config, calls, is_answered)
+                for config, calls in planned_calls(release, configs)
+            }
+        )
+
+
+def prompt_format(config: Config) -> str | None:
+    """Return how a config's datapoints are written: as the release says, else as suits its engine.
+
+    None for recorded responses whose release does not say.
+    """
+    if config.generator.format or config.generator.engine == "recorded":
+        return config.generator.format
+    return default_format(endpoint(config))
+
+
+def chosen_configs(release: Release, only: Collection[str] | None) -> list[Config]:
+    """Return the configs named in `only`, or all of them where it names none.
+
+    Raises:
+        WrongUsageError: If a name is no config.
+    """
+    names = [config.name for config in release.configs]
+    for name in only or ():
+        if name not in names:
+            raise WrongUsageError(f"`{name}` is no config of this release", hint=nearest(name, names))
+    return [config for config in release.configs if not only or config.name in only]
+
+
+def planned_calls(release: Release, configs: list[Config]) -> Iterator[tuple[Config, Iterator[Call]]]:
+    """Plan the calls of each config; gold is read once a language.
+
+    Raises:
+        ReleaseError: If a config cannot be planned.
+        DataError: If gold or recorded responses cannot be used.
+    """
+    gold: dict[str, Gold] = {}
+    for config in configs:
+        if config.generator.engine == "recorded":
+            yield config, recorded.plan(config, release.folder)
+            continue
+        code = config.language.code
+        if code not in gold:
+            gold[code] = load_gold(config.gold, code, iob2_policy=release.gates.iob2)
+        yield config, METHODS[config.generator.method](config, gold[code], release.seed)
+
+
+def _config_plan(config: Config, calls: Iterator[Call], is_answered: Callable[[str], bool]) -> ConfigPlan:
+    generator = config.generator
+    splits: dict[str, SplitPlan] = {}
+    first_prompt = None
+    for call in calls:
+        before = splits.get(call.split) or SplitPlan(
+            generator.seeds_from[call.split] if call.seed_ids else None, 0, 0, 0, 0
+        )
+        answered = is_answered(call.key)
+        characters = 0 if answered else sum(len(message["content"]) for message in call.messages)
+        splits[call.split] = SplitPlan(
+            seeds_from=before.seeds_from,
+            calls=before.calls + 1,
+            answered=before.answered + answered,
+            datapoints=before.datapoints + call.datapoints,
+            characters_to_send=before.characters_to_send + characters,
+        )
+        if first_prompt is None and call.messages:
+            first_prompt = "\n\n".join(
+                f"{message['role']}: {message['content']}" for message in call.messages
+            )
+    return ConfigPlan(
+        engine=generator.engine,
+        model=generator.model,
+        format=prompt_format(config),
+        examples=generator.examples,
+        datapoints=generator.datapoints,
+        splits=splits,
+        first_prompt=first_prompt,
+    )
+
+
+def _never(_key: str) -> bool:
+    return False
