@@ -1,0 +1,1 @@
+"""Raw data out: the gates, parquet with provenance, the manifest, and the list of rejects."""

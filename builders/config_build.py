@@ -1,0 +1,351 @@
+"""The build of one config: answers of the journal through all gates into parquet, split by split."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..generation.calls import Call, Reply
+from ..generation.journal import Journal
+from ..generation.plan import prompt_format
+from ..release import SPLITS, Config, Gates
+from ..schema.errors import DataError
+from ..schema.provenance import Origin
+from ..schema.waterfall import STEPS, Waterfall
+from ..sources.gold import Gold
+from .columns import Batch, Place
+from .contamination import ContaminationGate
+from .duplicates import PRIORITY, DuplicatesGate
+from .gates import iob2_gate, labels_gate, run_gates, text_gate
+from .label_columns import LabelColumns, LabelNumbers
+from .parquet import (
+    TableWriter,
+    datapoint_features,
+    datapoint_table,
+    describe_file,
+    open_table,
+    provenance_features,
+    provenance_table,
+    row_ids,
+)
+from .reading import Reader
+from .rejects import Rejects, open_rejects, shown
+from .vocabulary import Vocabulary
+
+SAMPLES = 3
+
+Watcher = Callable[[Call, Reply | None], object]
+
+_BEFORE_CURATION = tuple(step for step in STEPS if step != "curation")
+
+
+def split_file(config: str, split: str) -> str:
+    """Return the path of a split's parquet file in the dataset."""
+    return f"{config}/{split}-00000-of-00001.parquet"
+
+
+def provenance_file(config: str) -> str:
+    """Return the path of a config's provenance in the dataset."""
+    return f"provenance/{config}.parquet"
+
+
+class ConfigBuild:
+    """Builds one config into a folder.
+
+    Args:
+        config: What to build.
+        gold: Its gold data.
+        gates: What a datapoint must be to be published.
+        journal: Where the answers are.
+        watchers: Told of every call as it is read, with its reply.
+    """
+
+    def __init__(
+        self, config: Config, gold: Gold, gates: Gates, journal: Journal, watchers: Sequence[Watcher] = ()
+    ) -> None:
+        self._config = config
+        self._journal = journal
+        self._watchers = watchers
+        self._labels = gold.labels
+        self._label_columns = LabelColumns(gold.labels)
+        self._vocabulary = Vocabulary(config.language.scripts)
+        self._duplicates = DuplicatesGate()
+        self._contamination = ContaminationGate(gold, config.generator.seeds_from)
+        self._gold = gold
+        self._sentence_gates = (
+            ("labels", labels_gate(gold.labels)),
+            ("iob2", iob2_gate(gold.labels, gates.iob2)),
+            (
+                "text",
+                text_gate(self._vocabulary, script_share=gates.script_share, compose=gates.unicode == "nfc"),
+            ),
+        )
+        self._comparing_gates = (("duplicates", self._duplicates), ("contamination", self._contamination))
+        self._calls = _CallTally()
+
+    def run(self, folder: Path, rejects_path: Path) -> dict[str, Any]:
+        """Write parquet and provenance below `folder`, and the rejects.
+
+        Returns:
+            The config's part of the manifest.
+
+        Raises:
+            DataError: If nothing is left, or a file cannot be written.
+        """
+        name = self._config.name
+        planned = self._journal.progress(name)
+        splits: dict[str, Any] = {}
+        left_out: dict[str, str] = {}
+        waterfalls: dict[str, Waterfall] = {}
+        features = provenance_features()
+        with (
+            open_rejects(rejects_path) as rejects,
+            open_table(folder / provenance_file(name), features) as provenance,
+        ):
+            for split in PRIORITY:
+                if split not in planned:
+                    continue
+                waterfalls[split] = Waterfall()
+                path = folder / split_file(name, split)
+                described = self._run_split(split, path, provenance, waterfalls[split], rejects)
+                if described is None:
+                    path.unlink()
+                    left_out[split] = (
+                        "no datapoint passed the gates" if planned[split].answered else "no call was answered"
+                    )
+                else:
+                    splits[split] = {"file": split_file(name, split), **described}
+        if not splits:
+            raise DataError(
+                "no datapoint is left after the gates",
+                where=name,
+                hint=_where_most_was_lost(waterfalls),
+            )
+        return {
+            **self._description(),
+            "calls": {
+                split: {"planned": count.planned, "answered": count.answered, "failed": count.failed}
+                for split, count in planned.items()
+            },
+            **self._calls.as_json(),
+            "labels": list(self._labels.names),
+            "splits": {split: splits[split] for split in SPLITS if split in splits},
+            "splits_left_out": {split: left_out[split] for split in SPLITS if split in left_out},
+            "waterfall": {split: waterfalls[split].as_json() for split in SPLITS if split in waterfalls},
+            "contamination": self._contamination.counts,
+            "provenance": {
+                "file": provenance_file(name),
+                **asdict(describe_file(folder / provenance_file(name))),
+            },
+            "rejects": rejects.lines,
+        }
+
+    def _description(self) -> dict[str, Any]:
+        generator = self._config.generator
+        return {
+            "language": {**asdict(self._config.language), "scripts": list(self._config.language.scripts)},
+            "method": generator.method,
+            "engine": generator.engine,
+            "model": generator.model,
+            "format": prompt_format(self._config),
+            "examples": generator.examples,
+            "datapoints": generator.datapoints,
+            "seeds_from": dict(generator.seeds_from),
+            "sampling": dict(generator.sampling),
+            "gold": describe_gold(self._config, self._gold),
+        }
+
+    def _run_split(
+        self, split: str, path: Path, provenance: TableWriter, waterfall: Waterfall, rejects: Rejects
+    ) -> dict[str, Any] | None:
+        """Write one split; return what the manifest says of it, None if it holds no row."""
+        for step in _BEFORE_CURATION:
+            waterfall[step]  # every step is shown, also one that nothing reached
+        self._duplicates.begin_split(split)
+        features = datapoint_features(self._labels)
+        tally = _RowTally(self._label_columns, self._labels.names)
+        with open_table(path, features) as rows:
+            for batch in self._batches(split, waterfall, rejects):
+                published = self._filter(batch, waterfall, rejects)
+                ids = row_ids(published, self._config.name)
+                texts = self._vocabulary.texts
+                rows.write(datapoint_table(published, ids, texts, features.arrow_schema))
+                provenance.write(provenance_table(published, ids))
+                tally.add(published, ids, texts)
+        waterfall["published"].kept = tally.examples
+        waterfall["published"].notes["without mentions"] = tally.without_mentions
+        if not tally.examples:
+            return None
+        return {**asdict(describe_file(path)), "num_bytes": rows.num_bytes, **tally.as_json()}
+
+    def _filter(self, batch: Batch, waterfall: Waterfall, rejects: Rejects) -> Batch:
+        sound = run_gates(self._sentence_gates, batch, waterfall, rejects)
+        return run_gates(self._comparing_gates, sound.with_texts(self._vocabulary), waterfall, rejects)
+
+    def _batches(self, split: str, waterfall: Waterfall, rejects: Rejects) -> Iterator[Batch]:
+        reader = Reader(LabelNumbers(self._labels), self._vocabulary, waterfall, rejects)
+        for call, reply in self._journal.answers(self._config.name, (split,)):
+            self._calls.add(call, reply)
+            for watch in self._watchers:
+                watch(call, reply)
+            if reply is None:
+                continue
+            waterfall["requested"].kept += call.datapoints
+            if reply.error is not None or reply.text is None:
+                waterfall["returned"].lost["call failed"] += call.datapoints
+                waterfall["returned"].show(f"call failed: {shown(reply.error or 'no text')}")
+                continue
+            reader.read(reply.text, _place(call, reply), call.datapoints)
+            if reader.is_full:
+                yield reader.take()
+                self._vocabulary.make_room()
+        yield reader.take()
+        self._vocabulary.make_room()
+
+
+def describe_gold(config: Config, gold: Gold) -> dict[str, Any]:
+    """Return what the manifest says about gold data."""
+    files = config.gold.files
+    return {
+        "title": gold.title,
+        "corpus": config.gold.corpus,
+        "hub": gold.hub or config.gold.hub,
+        "files": {split: path.name for split, path in files.items()} if files else None,
+        "revision": gold.revision,
+        "license": gold.license,
+        "citation": gold.citation,
+        "splits": {split: len(examples) for split, examples in gold.splits.items()},
+        "left_out": {problem.kind: problem.count for problem in gold.report.problems},
+    }
+
+
+def _place(call: Call, reply: Reply) -> Place:
+    origin = Origin(
+        call_key=call.key,
+        engine=call.engine,
+        model=shown(reply.model or call.model),
+        seed_ids=call.seed_ids,
+        seed_revision=call.seed_revision,
+        prompt_sha256=call.prompt_sha256,
+        sampling=dict(call.sampling),
+        finish_reason=None if reply.finish_reason is None else shown(reply.finish_reason),
+    )
+    return Place(call.split, call.index, origin)
+
+
+def _where_most_was_lost(waterfalls: dict[str, Waterfall]) -> str:
+    lost: Counter[str] = Counter()
+    for waterfall in waterfalls.values():
+        for step, count in waterfall.steps.items():
+            for reason, number in count.lost.items():
+                lost[f"{step}: {reason}"] += number
+    if not lost:
+        return "Its responses hold no datapoint."
+    return "Most were lost at " + "; ".join(
+        f"{reason} ({number:,})" for reason, number in lost.most_common(3)
+    )
+
+
+class _CallTally:
+    """Sums up what the manifest says about calls."""
+
+    def __init__(self) -> None:
+        self._first: Call | None = None
+        self._snapshots: Counter[str] = Counter()
+        self._usage: Counter[str] = Counter()
+        self._asked: tuple[float, float] | None = None
+
+    def add(self, call: Call, reply: Reply | None) -> None:
+        """Count a call in; the first one is the one of the plan's first split."""
+        if self._first is None or SPLITS.index(call.split) < SPLITS.index(self._first.split):
+            self._first = call
+        if reply is None:
+            return
+        self._usage.update(
+            {
+                shown(name): count
+                for name, count in reply.usage.items()
+                if isinstance(count, int) and count > 0
+            }
+        )
+        if call.engine != "recorded":
+            first, last = self._asked or (reply.started, reply.finished)
+            self._asked = min(first, reply.started), max(last, reply.finished)
+        if reply.error is None:
+            self._snapshots[shown(reply.model or call.model)] += 1
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the keys that the manifest has for a config's calls."""
+        return {
+            "model_snapshots": dict(sorted(self._snapshots.items())),
+            "base_url": self._first.base_url if self._first else None,
+            "prompt": _prompt(self._first) if self._first else None,
+            "usage": dict(sorted(self._usage.items())),
+            "asked": {"first": self._asked[0], "last": self._asked[1]} if self._asked else None,
+        }
+
+
+def _prompt(call: Call) -> dict[str, str | None] | None:
+    if not call.messages:
+        return None
+    by_role = {message["role"]: message["content"] for message in call.messages}
+    return {"system": by_role.get("system"), "user": by_role.get("user")}
+
+
+class _RowTally:
+    """Sums up what the manifest says about the rows of a split.
+
+    Attributes:
+        examples: Rows.
+        without_mentions: Rows whose words are all O.
+    """
+
+    def __init__(self, columns: LabelColumns, names: tuple[str, ...]) -> None:
+        self._columns = columns
+        self._names = names
+        self._tokens = 0
+        self._labels = np.zeros(len(names), dtype=np.int64)
+        self._samples: list[dict[str, Any]] = []
+        self._plain_samples: list[dict[str, Any]] = []
+        self.examples = 0
+        self.without_mentions = 0
+
+    def add(self, batch: Batch, ids: list[str], texts: list[str]) -> None:
+        """Count published rows in."""
+        has_mention = batch.any_of(batch.tags != self._columns.outside)
+        self.examples += len(batch)
+        self.without_mentions += int((~has_mention).sum())
+        self._tokens += len(batch.tokens)
+        self._labels += np.bincount(batch.tags, minlength=len(self._names))
+        for wanted, samples in ((has_mention, self._samples), (~has_mention, self._plain_samples)):
+            for row in np.flatnonzero(wanted)[: SAMPLES - len(samples)].tolist():
+                words = slice(batch.starts[row], batch.starts[row + 1])
+                samples.append(
+                    {
+                        "id": ids[row],
+                        "tokens": [texts[number] for number in batch.tokens[words].tolist()],
+                        "ner_tags": [self._names[tag] for tag in batch.tags[words].tolist()],
+                    }
+                )
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the keys that the manifest has for a split's rows; samples with mentions come first."""
+        # In IOB2 every mention has exactly one B- label.
+        return {
+            "examples": self.examples,
+            "tokens": self._tokens,
+            "mentions": {
+                name[2:]: int(count)
+                for name, count, begins in zip(
+                    self._names, self._labels, self._columns.is_beginning, strict=True
+                )
+                if begins
+            },
+            "without_mentions": self.without_mentions,
+            "samples": (self._samples + self._plain_samples)[:SAMPLES],
+        }

@@ -1,0 +1,129 @@
+"""The manifest: every figure and version of a built dataset, without a trace of when it was built."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..release import Release
+from ..schema.errors import DataError
+from ..schema.validation import explain, first_error
+from ..sources.gold import Gold
+
+MANIFEST_VERSION = 1
+
+
+def make_manifest(
+    release: Release, gold: Mapping[str, Gold], configs: Mapping[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """Put a manifest together.
+
+    Args:
+        release: What was built.
+        gold: Gold data by language code.
+        configs: What each config's build says of itself.
+    """
+    return {
+        "manifest_version": MANIFEST_VERSION,
+        "synthner": __version__,
+        "versions": {
+            "unicode": unicodedata.unidata_version,
+            "pyarrow": version("pyarrow"),
+            "datasets": version("datasets"),
+        },
+        "release": {
+            "name": release.name,
+            "pretty_name": release.pretty_name,
+            "description": release.description,
+            "authors": list(release.authors),
+            "contact": release.contact,
+            "seed": release.seed,
+            "sha256": hashlib.sha256(release.path.read_bytes()).hexdigest(),
+        },
+        **choose_license(release.license, {code: data.license for code, data in gold.items()}),
+        "gates": asdict(release.gates),
+        "configs": dict(configs),
+    }
+
+
+def choose_license(given: str | None, of_gold: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Choose the dataset's licence: the one given, else that of gold where all gold has the same.
+
+    Args:
+        given: What the release says.
+        of_gold: Licence of the gold data by language code.
+
+    Returns:
+        `license`, `license_from` and `license_problem`, as the manifest has them.
+    """
+    stated = "; ".join(f"{code}: {license_ or 'not stated'}" for code, license_ in sorted(of_gold.items()))
+    found = set(of_gold.values())
+    if given is not None:
+        agrees = found == {given}
+        problem = None if agrees else f"the release says {given}, its gold data {stated}"
+        return {"license": given, "license_from": "release.yaml", "license_problem": problem}
+    if len(found) == 1 and None not in found:
+        return {"license": found.pop(), "license_from": "gold", "license_problem": None}
+    reason = "the gold data does not say" if None in found else "the gold data disagrees"
+    return {"license": None, "license_from": None, "license_problem": f"{reason} ({stated})"}
+
+
+def read_manifest(dataset: Path) -> dict[str, Any]:
+    """Read and check the manifest of a built dataset.
+
+    Args:
+        dataset: The folder that holds `manifest.json`.
+
+    Raises:
+        DataError: If there is none, or it is not one that this version can read.
+    """
+    path = dataset / "manifest.json"
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DataError(
+            "there is no manifest", where=str(path), hint="Run `synthner build` first."
+        ) from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(
+            "the manifest cannot be read", where=str(path), hint="Run `synthner build` again."
+        ) from error
+    check_manifest(manifest, str(path))
+    return manifest
+
+
+def check_manifest(manifest: Any, where: str) -> None:
+    """Check a manifest against its schema.
+
+    Raises:
+        DataError: If it is not valid.
+    """
+    error = first_error("manifest", manifest)
+    if error is not None:
+        keys = ".".join(str(key) for key in error.absolute_path)
+        message, _ = explain(error)
+        raise DataError(
+            f"the manifest is not valid: {keys}: {message}", where=where, hint="Run `synthner build` again."
+        )
+
+
+def files_of(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Return the sha256 of every data file that a manifest lists, by path in the dataset."""
+    files = {}
+    for config in manifest["configs"].values():
+        for described in (*config["splits"].values(), config["provenance"]):
+            files[described["file"]] = described["sha256"]
+    return files
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON for people and machines."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,172 @@
+"""What is known about a token whatever sentence it stands in, worked out once a token.
+
+Sentences are kept as numbers of tokens. A million sentences hold few different tokens, so the characters
+of each are looked at once and every gate is arithmetic on arrays.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import regex
+
+LARGEST_VOCABULARY = 400_000
+LARGEST_VOCABULARY_CHARACTERS = 40_000_000
+
+BLANK = "blank token"
+SURROGATE = "half of a surrogate pair"
+CONTROL = "control character"
+REPLACEMENT = "replacement character U+FFFD"
+UNASSIGNED = "unassigned character"
+PRIVATE = "private-use character"
+DIRECTION = "character that overrides the writing direction"
+
+TEXT_FAULTS = (BLANK, SURROGATE, CONTROL, REPLACEMENT, UNASSIGNED, PRIVATE, DIRECTION)
+"""Why a token cannot be published, in the order in which a sentence's reason is chosen.
+
+Zero-width joiners and non-joiners are no fault: Indic and Arabic spelling needs them. Neither is a space
+inside a token, which Scandinavian gold data has; it is noted.
+"""
+
+_FAULT_OF_CATEGORY = {
+    "Cs": SURROGATE,
+    "Cc": CONTROL,
+    "Zl": CONTROL,
+    "Zp": CONTROL,
+    "Cn": UNASSIGNED,
+    "Co": PRIVATE,
+}
+_BIT = {fault: 1 << number for number, fault in enumerate(TEXT_FAULTS)}
+
+# Embeddings, overrides and isolates; the plain marks LRM, RLM and ALM are part of ordinary text.
+_DIRECTION_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+# Drawn as nothing though their category says letter, symbol or mark: fillers, blanks, variation selectors.
+_INVISIBLE = regex.compile(r"(?V1)[\p{Default_Ignorable_Code_Point}\u2800]")
+
+_LETTER = regex.compile(r"(?V1)[\p{L}--[\p{sc=Zyyy}\p{sc=Zinh}]]")
+_NOT_COMPARED = regex.compile(r"[^\p{L}\p{M}\p{N}]+")
+
+
+def text_faults(token: str) -> list[str]:
+    r"""Return the faults of a token, in the order of `TEXT_FAULTS`.
+
+    Example:
+        >>> text_faults("Ọ̀yọ́"), text_faults("\u200b"), text_faults("a\x07")
+        ([], ['blank token'], ['control character'])
+    """
+    found = {_FAULT_OF_CATEGORY.get(unicodedata.category(character)) for character in token}
+    if all(_is_invisible(character) for character in token):
+        found.add(BLANK)
+    if "\ufffd" in token:
+        found.add(REPLACEMENT)
+    if not _DIRECTION_CONTROLS.isdisjoint(token):
+        found.add(DIRECTION)
+    return [fault for fault in TEXT_FAULTS if fault in found]
+
+
+def normalised(token: str) -> str:
+    """Return what stays the same however a word is typed: letters, marks and digits, NFKC, case folded."""
+    if token.isascii() and token.isalnum():
+        return token.lower()
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", token).casefold())
+    return unicodedata.normalize("NFC", _NOT_COMPARED.sub("", folded))
+
+
+def _is_invisible(character: str) -> bool:
+    return (
+        character.isspace()
+        or unicodedata.category(character) == "Cf"
+        or _INVISIBLE.match(character) is not None
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFacts:
+    """Facts by token number.
+
+    Attributes:
+        faults: One bit for each of `TEXT_FAULTS`.
+        has_space: Whether the token holds a space.
+        letters: Letters, those shared by all scripts left out.
+        expected: Those of them that are in the expected scripts.
+        composed: Number of the token's NFC form: its own where it is composed already.
+    """
+
+    faults: np.ndarray
+    has_space: np.ndarray
+    letters: np.ndarray
+    expected: np.ndarray
+    composed: np.ndarray
+
+
+class Vocabulary(dict[str, int]):
+    """Numbers tokens as they are met: `vocabulary[token]`.
+
+    Args:
+        scripts: ISO 15924 codes of the scripts that letters are expected in; empty where that is not known.
+
+    Attributes:
+        texts: The tokens by number.
+        normal: Their normalised forms by number.
+    """
+
+    def __init__(self, scripts: Sequence[str]) -> None:
+        super().__init__()
+        classes = "".join(rf"\p{{scx={script}}}" for script in scripts) or r"^\p{Any}"
+        self._expected_letter = regex.compile(rf"(?V1)[[{classes}]&&{_LETTER.pattern.removeprefix('(?V1)')}]")
+        self.texts: list[str] = []
+        self.normal: list[str] = []
+        self._characters = 0
+        self._forget()
+
+    def __missing__(self, token: str) -> int:
+        number = self[token] = len(self.texts)
+        self.texts.append(token)
+        self.normal.append(normalised(token))
+        self._characters += len(token)
+        self._composed.append(number)
+        if token.isascii() and token.isprintable() and token.strip():
+            self._faults.append(0)
+            letters = sum(map(str.isalpha, token))
+            self._letters.append(letters)
+            self._expected.append(letters if self._expects_latin else 0)
+        else:
+            self._faults.append(sum(_BIT[fault] for fault in text_faults(token)))
+            self._letters.append(len(_LETTER.findall(token)))
+            self._expected.append(len(self._expected_letter.findall(token)))
+            if not unicodedata.is_normalized("NFC", token):
+                self._composed[number] = self[unicodedata.normalize("NFC", token)]
+        self._has_space.append(" " in token)
+        return number
+
+    def make_room(self) -> None:
+        """Forget every token if there are too many: what was numbered before must not be used any more."""
+        if len(self.texts) > LARGEST_VOCABULARY or self._characters > LARGEST_VOCABULARY_CHARACTERS:
+            self._forget()
+
+    def facts(self) -> TokenFacts:
+        """Return the facts of every token numbered so far."""
+        return TokenFacts(
+            faults=np.array(self._faults),
+            has_space=np.array(self._has_space, dtype=bool),
+            letters=np.array(self._letters),
+            expected=np.array(self._expected),
+            composed=np.array(self._composed),
+        )
+
+    def _forget(self) -> None:
+        self.clear()
+        self.texts.clear()
+        self.normal.clear()
+        self._characters = 0
+        self._expects_latin = self._expected_letter.match("a") is not None
+        self._faults = array("B")
+        self._has_space = array("B")
+        self._letters = array("q")
+        self._expected = array("q")
+        self._composed = array("q")
