@@ -1,2 +1,350 @@
-def main():
-    print("hi")
+"""The commands. Nothing heavy is imported until the command that needs it runs."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import __version__, console
+from .schema.errors import DataError, SynthnerError, WrongUsageError
+
+if TYPE_CHECKING:
+    from .generation.generate import GenerateSummary
+    from .release import Release
+    from .schema.labels import LabelSet
+
+GO_ON = "Interrupted. What is done is kept: run the same command again to go on."
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+config_option = click.option(
+    "--config", "only", multiple=True, metavar="NAME", help="Only this config; may be given several times."
+)
+format_option = click.option(
+    "--format", "format_", metavar="NAME", help="Format of the files; recognised where it is not given."
+)
+release_argument = click.argument("release", type=click.Path(path_type=Path), default="release.yaml")
+file = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="synthner")
+def synthner() -> None:
+    """Turn a handful of gold sentences into a published, trustworthy synthetic NER dataset.
+
+    A release is described by a release.yaml; `synthner init FOLDER` writes one to start from.
+    """
+
+
+@synthner.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@json_option
+def init(folder: Path, as_json: bool) -> None:
+    """Write a small release to start from into FOLDER."""
+    from .examples import copy_quickstart
+
+    written = [str(path) for path in copy_quickstart(folder)]
+    if as_json:
+        console.print_json({"folder": str(folder.resolve()), "files": written})
+        return
+    click.echo(f"Wrote {len(written)} files to {folder}. Next:\n")
+    click.echo(f"  cd {shlex.quote(str(folder))}\n  synthner run")
+
+
+@synthner.command()
+@release_argument
+@config_option
+@click.option("--dry-run", is_flag=True, help="Print the plan and the first prompt; ask for nothing.")
+@json_option
+def generate(release: Path, only: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
+    """Ask for what the release still lacks.
+
+    Every response is in the journal before anything else happens to it: run it again after an interruption,
+    and only what is missing is asked. RELEASE is a release.yaml or its folder.
+    """
+    opened = _open(release)
+    if dry_run:
+        _show_plan(opened, only, as_json)
+        return
+    summary = _generate(opened, only)
+    if as_json:
+        console.print_json(summary.as_json())
+    if summary.failed:
+        raise click.exceptions.Exit(1)
+
+
+@synthner.command()
+@release_argument
+@json_option
+def build(release: Path, as_json: bool) -> None:
+    """Make the dataset from what the journal holds.
+
+    Datapoints are recovered, checked and packaged, and the card is written; no model is asked. RELEASE is a
+    release.yaml or its folder.
+    """
+    opened = _open(release)
+    manifest = _build(opened)
+    if as_json:
+        console.print_json(manifest)
+        return
+    console.print_waterfalls(manifest)
+    click.echo(f"The dataset is in {opened.dataset}; what was not published is in {opened.work / 'rejects'}.")
+
+
+@synthner.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@format_option
+@click.option("--labels", metavar="O,B-PER,…", help="The label set; integer tags in the files index it.")
+@json_option
+def validate(paths: tuple[Path, ...], format_: str | None, labels: str | None, as_json: bool) -> None:
+    """Check data files, or a release and its gold.
+
+    PATHS are data files, each also checked against those before it; or one release.yaml or its folder, whose
+    gold and built dataset are checked. By default it is the release.yaml in this folder. The exit status is
+    1 if something must be mended.
+    """
+    if not paths or any(map(_names_a_release, paths)):
+        if len(paths) > 1 or format_ or labels:
+            raise WrongUsageError(
+                "a release is checked by itself, without --format and --labels",
+                hint="Name either data files, or one release.yaml or its folder.",
+            )
+        _validate_release(paths[0] if paths else Path("release.yaml"), as_json)
+        return
+    from .sources.validation import validate_files
+
+    outcome = validate_files(paths, format=format_, labels=_labels(labels) if labels else None)
+    if as_json:
+        console.print_json(outcome.as_json())
+    else:
+        console.print_counts(example=outcome.examples, token=outcome.tokens, entity=outcome.entities)
+        console.print_problems(outcome.problems)
+    if not outcome.acceptable:
+        raise click.exceptions.Exit(1)
+
+
+@synthner.command()
+@release_argument
+@click.option(
+    "--to", "folder", required=True, type=click.Path(path_type=Path), help="A folder to publish to."
+)
+@json_option
+def publish(release: Path, folder: Path, as_json: bool) -> None:
+    """Publish the built dataset to a folder.
+
+    The folder is laid out as the Hub wants it, and every config is loaded back from it. RELEASE is a
+    release.yaml or its folder.
+    """
+    _publish(_open(release), folder, as_json)
+
+
+@synthner.command()
+@release_argument
+@json_option
+def status(release: Path, as_json: bool) -> None:
+    """Show what is planned, answered, failed and built.
+
+    RELEASE is a release.yaml or its folder.
+    """
+    from .generation.generate import status as generation_status
+    from .schema.manifest import MANIFEST, read_manifest
+
+    opened = _open(release)
+    generated = generation_status(opened)
+    built = read_manifest(opened.dataset)["configs"] if (opened.dataset / MANIFEST).exists() else {}
+    published = {
+        name: {split: facts["examples"] for split, facts in config["splits"].items()}
+        for name, config in built.items()
+    }
+    if as_json:
+        console.print_json(
+            {
+                "configs": {
+                    name: {**progress.as_json(), "published": published.get(name)}
+                    for name, progress in generated.items()
+                }
+            }
+        )
+    else:
+        console.print_status(generated, published)
+
+
+@synthner.command()
+@release_argument
+@click.option("--to", "folder", type=click.Path(path_type=Path), help="A folder to publish to, at the end.")
+@json_option
+def run(release: Path, folder: Path | None, as_json: bool) -> None:
+    """Generate, build, and publish if --to says where.
+
+    Every config is loaded back at the end. RELEASE is a release.yaml or its folder.
+    """
+    opened = _open(release)
+    summary = _generate(opened)
+    manifest = _build(opened)
+    if not as_json:
+        console.print_waterfalls(manifest)
+    _publish(opened, folder or opened.dataset, as_json)
+    if summary.failed:
+        raise click.exceptions.Exit(1)
+
+
+@synthner.command()
+@click.argument("raw", type=file)
+@click.option("-o", "--output", required=True, type=file, help="Where the datapoints go, as JSONL.")
+@click.option("--labels", required=True, metavar="O,B-PER,…", help="The label set; integer tags index it.")
+@click.option("--rejects", type=file, help="Where everything else goes, each with its reason.")
+@click.option(
+    "--rule",
+    type=click.Choice(["default", "paper"]),
+    default="default",
+    show_default=True,
+    help="`paper` is the rule of Kamath & Vajjala (2025), to the letter.",
+)
+@json_option
+def salvage(raw: Path, output: Path, labels: str, rejects: Path | None, rule: str, as_json: bool) -> None:
+    """Recover datapoints from recorded responses.
+
+    RAW is a JSONL file of model responses, plain or gzipped: lines of OpenAI's Batch API, chat completions,
+    or objects with the text under a name of its own.
+    """
+    from .builders.salvaging import salvage_file
+
+    outcome = salvage_file(raw, output, _labels(labels), rejects=rejects, rule=rule)
+    if as_json:
+        console.print_json(outcome.as_json())
+    else:
+        console.print_salvage(outcome.as_json(), output)
+
+
+def main() -> None:
+    """Run the command line: a user's error ends in a sentence, never in a traceback."""
+    console.prepare_streams()
+    try:
+        status_ = synthner.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(WrongUsageError.exit_status)
+    except SynthnerError as error:
+        console.print_error(error)
+        sys.exit(error.exit_status)
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        click.echo(GO_ON, err=True)
+        sys.exit(console.INTERRUPTED)
+    except OSError as error:
+        # No part of this program, but the machine: most often a full disk behind the output.
+        console.print_error(SynthnerError(error.strerror or str(error), where=error.filename or "output"))
+        sys.exit(SynthnerError.exit_status)
+    sys.exit(status_ if isinstance(status_, int) else 0)
+
+
+def _open(path: Path) -> Release:
+    from .release import read_release
+
+    return read_release(path)
+
+
+def _names_a_release(path: Path) -> bool:
+    return path.suffix in (".yaml", ".yml") or path.is_dir()
+
+
+def _labels(text: str) -> LabelSet:
+    from .schema.labels import LabelSet
+
+    try:
+        return LabelSet.parse(text)
+    except DataError as error:
+        hint = error.hint or "For example: O,B-PER,I-PER,B-LOC,I-LOC"
+        raise WrongUsageError(error.message, where="--labels", hint=hint) from error
+
+
+def _generate(release: Release, only: tuple[str, ...] = ()) -> GenerateSummary:
+    from .generation.generate import generate
+
+    with console.GenerationProgress() as watcher:
+        summary = generate(release, only=only, watcher=watcher)
+    console.report_generated(summary)
+    return summary
+
+
+def _build(release: Release) -> dict[str, Any]:
+    from .builders.build import build
+    from .cards.dataset_card import write_card
+    from .generation.generate import status as generation_status
+
+    calls = sum(
+        split.planned for config in generation_status(release).values() for split in config.splits.values()
+    )
+    with console.progress_bar("Building", calls, "calls") as advance:
+        manifest = build(release, advance=advance)
+    write_card(release.dataset)
+    return manifest
+
+
+def _publish(release: Release, folder: Path, as_json: bool) -> None:
+    from .cards.dataset_card import write_card
+    from .hub.folder import CARD, publish_to_folder
+    from .hub.verification import verify_folder
+
+    outcome = None
+    if folder.resolve() != release.dataset.resolve():
+        # What people wrote into the published card is kept.
+        write_card(release.dataset, folder / CARD)
+        outcome = publish_to_folder(release.dataset, folder)
+    verified = verify_folder(folder)
+    if as_json:
+        console.print_json(
+            {
+                "folder": str(folder.resolve()),
+                "written": list(outcome.written) if outcome else [],
+                "unchanged": list(outcome.unchanged) if outcome else [],
+                "removed": list(outcome.removed) if outcome else [],
+                "configs": {config.name: dict(config.examples) for config in verified},
+            }
+        )
+    else:
+        console.print_published(folder, outcome, verified)
+
+
+def _show_plan(release: Release, only: tuple[str, ...], as_json: bool) -> None:
+    from .generation.plan import plan_summary
+
+    plan = plan_summary(release, only=only)
+    if as_json:
+        console.print_json(plan.as_json())
+    else:
+        console.print_plan(plan)
+
+
+def _validate_release(path: Path, as_json: bool) -> None:
+    from .hub.verification import verify_folder
+    from .schema.manifest import MANIFEST
+    from .sources.gold import load_gold
+
+    release = _open(path)
+    sources = {config.language.code: config.gold for config in release.configs}
+    gold = {code: load_gold(source, code, iob2_policy=release.gates.iob2) for code, source in sources.items()}
+    built = (release.dataset / MANIFEST).exists()
+    verified = verify_folder(release.dataset) if built else []
+    if as_json:
+        console.print_json(
+            {
+                "release": str(release.path),
+                "configs": [config.name for config in release.configs],
+                "gold": {
+                    code: {
+                        "examples": {split: len(examples) for split, examples in data.splits.items()},
+                        "labels": list(data.labels.names),
+                        "problems": data.report.as_json(),
+                    }
+                    for code, data in gold.items()
+                },
+                "dataset": {config.name: dict(config.examples) for config in verified} if built else None,
+            }
+        )
+    else:
+        console.print_release_validation(release, gold, verified)
+    if any(data.report.has_errors for data in gold.values()):
+        raise click.exceptions.Exit(1)

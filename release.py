@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from .schema.labels import LabelSet
 from .schema.languages import Language, language
 from .schema.validation import explain, first_error, nearest, unknown_key
 from .schema.yaml_source import KeyPath, YamlSource
+from .sources.corpora import corpus
 from .sources.gold import GoldSource
 
 SPLITS = ("train", "validation", "test")
@@ -204,14 +206,10 @@ def _generator(source: YamlSource, name: str) -> Generator:
 
 def _expand(source: YamlSource, folder: Path, generators: Mapping[str, Generator]) -> tuple[Config, ...]:
     configs = []
-    for code, entry in source.value["languages"].items():
-        try:
+    for code in source.value["languages"]:
+        with _naming_the_line(source, ("languages", code)):
             spoken = language(code)
-        except DataError as error:
-            raise ReleaseError(
-                f"languages: {error.message}", where=source.where(("languages", code)), hint=error.hint
-            ) from error
-        gold = _gold_source(entry, folder)
+        gold = _gold_source(source, code, folder)
         configs.extend(
             Config(f"{code}_{generator.name}", spoken, gold, generator)
             for generator in generators.values()
@@ -220,8 +218,23 @@ def _expand(source: YamlSource, folder: Path, generators: Mapping[str, Generator
     return tuple(configs)
 
 
-def _gold_source(entry: Mapping[str, Any], folder: Path) -> GoldSource:
+@contextmanager
+def _naming_the_line(source: YamlSource, key_path: KeyPath) -> Iterator[None]:
+    try:
+        yield
+    except DataError as error:
+        keys = ".".join(str(key) for key in key_path)
+        raise ReleaseError(
+            f"{keys}: {error.message}", where=source.where(key_path), hint=error.hint
+        ) from error
+
+
+def _gold_source(source: YamlSource, code: str, folder: Path) -> GoldSource:
+    entry = source.value["languages"][code]
     gold = entry["gold"]
+    if "corpus" in gold:
+        with _naming_the_line(source, ("languages", code, "gold", "corpus")):
+            corpus(gold["corpus"])
     return GoldSource(
         corpus=gold.get("corpus"),
         files={split: folder / name for split, name in gold["files"].items()} if "files" in gold else None,

@@ -12,6 +12,8 @@ MAX_NODES = 100_000
 
 KeyPath = tuple[str | int, ...]
 
+_HINT = "A release file is UTF-8 text in YAML; `synthner init FOLDER` writes one to compare it with."
+
 
 class YamlSource:
     """A YAML file: its value, and the line of each key and item.
@@ -36,7 +38,7 @@ class YamlSource:
         try:
             node = yaml.compose(text, Loader=yaml.SafeLoader)
             if node is None:
-                raise ReleaseError("the file is empty", where=str(path))
+                raise ReleaseError("the file is empty", where=str(path), hint=_HINT)
             self._remaining_nodes = MAX_NODES
             self._walk(node, ())
             self.value: Any = yaml.load(text, Loader=yaml.SafeLoader)
@@ -44,9 +46,11 @@ class YamlSource:
             mark = error.problem_mark or error.context_mark
             line = f":{mark.line + 1}" if mark else ""
             problem = error.problem or error.context or "cannot be read"
-            raise ReleaseError(f"this is not YAML: {problem}", where=f"{path}{line}") from error
-        except (yaml.YAMLError, RecursionError, ValueError) as error:
-            raise ReleaseError(f"this is not YAML: {error}", where=str(path)) from error
+            raise ReleaseError(f"this is not YAML: {problem}", where=f"{path}{line}", hint=_HINT) from error
+        except RecursionError as error:
+            raise ReleaseError("the values are nested too deeply", where=str(path), hint=_HINT) from error
+        except (yaml.YAMLError, ValueError) as error:
+            raise ReleaseError(f"this is not YAML: {error}", where=str(path), hint=_HINT) from error
 
     def where(self, key_path: KeyPath) -> str:
         """Return `file:line` of a key, or of the nearest one above it that is written in the file."""
@@ -68,6 +72,12 @@ class YamlSource:
         if isinstance(node, yaml.MappingNode):
             seen = set()
             for key, child in node.value:
+                if not isinstance(key, yaml.ScalarNode):
+                    raise ReleaseError(
+                        "a key is a list or a mapping",
+                        where=f"{self.path}:{key.start_mark.line + 1}",
+                        hint="Every key is one word. Text that holds [ or { needs quotes.",
+                    )
                 if key.value in seen:
                     raise ReleaseError(
                         f"the key `{key.value}` stands twice",
@@ -89,14 +99,14 @@ def _read_text(path: Path) -> str:
         raise ReleaseError(
             "there is no such file",
             where=str(path),
-            hint="Name the release file, or go to the folder that holds it.",
+            hint="Name the release file, or go to its folder; `synthner init FOLDER` writes a first one.",
         ) from error
     except OSError as error:
         raise ReleaseError(f"cannot be read: {error.strerror}", where=str(path)) from error
     if data is None:
-        raise ReleaseError(f"the file is larger than {MAX_BYTES:,} bytes", where=str(path))
+        raise ReleaseError(f"the file is larger than {MAX_BYTES:,} bytes", where=str(path), hint=_HINT)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        raise ReleaseError("this is not UTF-8 text", where=f"{path}:{line}") from error
+        raise ReleaseError("this is not UTF-8 text", where=f"{path}:{line}", hint=_HINT) from error

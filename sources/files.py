@@ -40,7 +40,11 @@ def open_bytes(path: Path) -> Iterator[io.BufferedReader]:
             with gzip.GzipFile(fileobj=raw) as packed:
                 yield cast(io.BufferedReader, io.BufferedReader(cast(io.RawIOBase, packed), CHUNK))
     except FileNotFoundError as error:
-        raise DataError("there is no such file", where=str(path)) from error
+        raise DataError(
+            "there is no such file",
+            where=str(path),
+            hint="Is its name right, and the folder it is relative to?",
+        ) from error
     except IsADirectoryError as error:
         raise DataError(
             "this is a folder, not a file", where=str(path), hint="Name the files in it."
@@ -75,7 +79,7 @@ def text_lines(
         DataError: With file and line, if it is no UTF-8 text or a line is too long.
     """
     number = 1
-    pending = b""
+    pending = bytearray()  # bytes would be copied whole for every chunk of a long line
     first = True
     while chunk := stream.read1(CHUNK):
         if first:
@@ -88,14 +92,14 @@ def text_lines(
                 raise DataError(
                     f"the line is longer than {longest_line:,} bytes",
                     where=f"{path}:{number}",
-                    hint="CoNLL files hold one token a line, JSONL files one sentence a line.",
+                    hint="CoNLL files hold one token a line, JSONL files one object a line.",
                 )
             continue
         lines = _decode(pending + chunk[:end], path, number, report).split("\n")
         lines.pop()
         yield from enumerate(lines, number)
         number += len(lines)
-        pending = chunk[end:]
+        pending = bytearray(chunk[end:])
     if pending:
         yield number, _decode(pending, path, number, report)
 
@@ -139,7 +143,7 @@ def _beginning(chunk: bytes, path: Path, report: Report | None) -> bytes:
     return chunk[len(BYTE_ORDER_MARK) :]
 
 
-def _decode(data: bytes, path: Path, number: int, report: Report | None) -> str:
+def _decode(data: bytearray, path: Path, number: int, report: Report | None) -> str:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:

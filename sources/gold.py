@@ -194,7 +194,9 @@ def _file_hash(path: Path) -> bytes:
             while chunk := stream.read(1 << 20):
                 digest.update(chunk)
     except FileNotFoundError as error:
-        raise DataError("there is no such file", where=str(path)) from error
+        raise DataError(
+            "there is no such file", where=str(path), hint="Paths in release.yaml are relative to that file."
+        ) from error
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", where=str(path)) from error
     return digest.digest()

@@ -78,11 +78,13 @@ def read_sentences(
                 report.add("id repeated", file=path, line=sentence.line)
             yield sentence
     if not found:
-        problems = report.problems
+        problems = [problem for problem in report.problems if problem.first.file == str(path)]
         raise DataError(
             "the file holds no sentences",
             where=str(path),
-            hint=f"First problem: line {problems[0].first.line}, {problems[0].kind}." if problems else None,
+            hint=f"First problem: line {problems[0].first.line}, {problems[0].kind}."
+            if problems
+            else "Is it the right file, and whole?",
         )
 
 

@@ -1,0 +1,306 @@
+"""What the terminal shows: progress on stderr, results on stdout, errors without a traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TextIO
+
+import click
+
+from .schema.errors import SynthnerError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+    from rich.table import Table
+
+    from .generation.generate import ConfigStatus, GenerateSummary, Outcome
+    from .generation.plan import PlanSummary
+    from .hub.folder import Published
+    from .hub.verification import VerifiedConfig
+    from .release import Release
+    from .sources.gold import Gold
+    from .sources.report import Problem
+
+INTERRUPTED = 130
+
+# A table that is piped or logged must not be folded at 80 columns.
+WIDTH_WITHOUT_TERMINAL = 160
+
+
+def prepare_streams() -> None:
+    """Write UTF-8 whatever the locale says, and write nowhere where an output was closed.
+
+    A Yoruba name must not end a run on a C-locale server, nor must a job runner that closes stderr.
+    """
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def counted(count: int, unit: str) -> str:
+    """Return a number with its unit: `1 call`, `1,200 calls`, `2 entities`."""
+    plural = f"{unit[:-1]}ies" if unit.endswith("y") else f"{unit}s"
+    return f"{count:,} {unit if count == 1 else plural}"
+
+
+def print_counts(**counts: int) -> None:
+    """Print numbers of things on one line, each under its unit."""
+    click.echo(", ".join(counted(count, unit) for unit, count in counts.items()))
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON object on stdout, in UTF-8."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def print_error(error: SynthnerError) -> None:
+    """Print an error on stderr: where, what, and on a line of its own what to do."""
+    click.secho("Error: ", fg="red", bold=True, nl=False, err=True)
+    click.echo(str(error), err=True)
+
+
+def print_problems(problems: Sequence[Problem]) -> None:
+    """Print what is irregular in data: one line a kind, errors first."""
+    for problem in sorted(problems, key=lambda problem: problem.severity != "error"):
+        first = problem.first
+        token = f" `{first.token}`" if first.token is not None else ""
+        label = f" ({first.label})" if first.label else ""
+        click.secho(f"{problem.severity:>6}  ", fg="red" if problem.severity == "error" else None, nl=False)
+        click.echo(f"{problem.count:>8,}  {problem.kind}: first at {first.file}:{first.line}{token}{label}")
+    if not problems:
+        click.echo("Nothing irregular.")
+
+
+def print_plan(plan: PlanSummary) -> None:
+    """Print what a run would ask for, with the first prompt of each config."""
+    table = _table(
+        "config", "split", "engine", "model", "calls", "answered", "to ask", "datapoints", "characters"
+    )
+    for name, config in plan.configs.items():
+        for split, calls in config.splits.items():
+            table.add_row(
+                *(name, split, config.engine, config.model, f"{calls.calls:,}", f"{calls.answered:,}"),
+                *(f"{calls.to_ask:,}", f"{calls.datapoints:,}", f"{calls.characters_to_send:,}"),
+            )
+    _print(table)
+    for name, config in plan.configs.items():
+        if config.first_prompt is not None:
+            click.secho(f"The first prompt of {name}:\n", bold=True)
+            click.echo(config.first_prompt + "\n")
+    click.echo("Nothing was asked and nothing was written.")
+
+
+def print_status(generated: Mapping[str, ConfigStatus], published: Mapping[str, Mapping[str, int]]) -> None:
+    """Print where each config of a release stands."""
+    table = _table("config", "split", "planned", "answered", "failed", "published")
+    for name, status in generated.items():
+        examples = published.get(name)
+        if not status.splits:
+            built = "not built" if examples is None else f"{sum(examples.values()):,}"
+            table.add_row(name, "", "not yet", "", "", built)
+        for split, count in status.splits.items():
+            built = "not built" if examples is None else f"{examples.get(split, 0):,}"
+            table.add_row(
+                name, split, f"{count.planned:,}", f"{count.answered:,}", f"{count.failed:,}", built
+            )
+    _print(table)
+    _print_failures(generated)
+
+
+def report_generated(summary: GenerateSummary) -> None:
+    """Say on stderr what a run of `generate` did."""
+    planned = sum(count.planned for status in summary.configs.values() for count in status.splits.values())
+    answered = sum(count.answered for status in summary.configs.values() for count in status.splits.values())
+    asked = summary.answered + summary.failed
+    done = (
+        f"Answered: {summary.answered:,} of {counted(asked, 'call')}" if asked else "Nothing was left to ask"
+    )
+    click.echo(f"{done}. The journal holds {answered:,} of {counted(planned, 'planned call')}.", err=True)
+    if summary.failed:
+        click.echo("Failed calls are asked again by the next run.", err=True)
+    _print_failures(summary.configs)
+
+
+def print_waterfalls(manifest: Mapping[str, Any]) -> None:
+    """Print each config's way from requested to published datapoints."""
+    from .cards.waterfall_table import waterfall_table
+
+    for name, config in manifest["configs"].items():
+        _print(waterfall_table(config["waterfall"], name))
+
+
+def print_salvage(outcome: Mapping[str, Any], output: Path) -> None:
+    """Print what was recovered from recorded responses."""
+    click.echo(
+        f"{counted(outcome['calls'], 'call')}, {counted(outcome['returned'], 'datapoint')} returned, "
+        f"{outcome['usable']:,} usable"
+    )
+    table = _table("step", "kept", "lost")
+    for name, step in outcome["steps"].items():
+        table.add_row(name, f"{step['kept']:,}", f"{step['lost']:,}")
+    _print(table)
+    click.echo(f"The datapoints are in {output}.")
+
+
+def print_published(folder: Path, outcome: Published | None, verified: Sequence[VerifiedConfig]) -> None:
+    """Say where the dataset is, and how to load each config, which was tried."""
+    if outcome is not None:
+        click.echo(
+            f"Published to {folder}: {counted(len(outcome.written), 'file')} written, "
+            f"{len(outcome.unchanged)} unchanged, {len(outcome.removed)} removed."
+        )
+    click.echo(f"The dataset is in {folder.resolve()}. Every config was loaded back and compared:\n")
+    click.echo("  from datasets import load_dataset\n")
+    path = json.dumps(str(folder.resolve()), ensure_ascii=False)
+    for config in verified:
+        counts = ", ".join(f"{count:,} {split}" for split, count in config.examples.items())
+        click.echo(f'  load_dataset({path}, "{config.name}")  # {counts}')
+
+
+def print_release_validation(
+    release: Release, gold: Mapping[str, Gold], verified: Sequence[VerifiedConfig]
+) -> None:
+    """Say what a release is made of, and what is irregular in its gold."""
+    click.echo(f"{release.path} is valid: {', '.join(config.name for config in release.configs)}.\n")
+    for code, data in gold.items():
+        counts = ", ".join(f"{len(examples):,} {split}" for split, examples in data.splits.items())
+        click.secho(f"Gold of {code}: {data.title} ({counts}; {', '.join(data.labels.types)})", bold=True)
+        print_problems(data.report.problems)
+    if verified:
+        click.echo(f"\nThe built dataset loads back as it was built: {', '.join(c.name for c in verified)}.")
+    else:
+        click.echo("\nNothing is built yet.")
+
+
+class GenerationProgress:
+    """Shows on stderr how `generate` goes: a bar a config on a terminal, a line a config elsewhere."""
+
+    def __init__(self) -> None:
+        self._bars: Progress | None = None
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty():
+            self._bars = _bars("calls")
+            self._bars.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._bars:
+            self._bars.stop()
+
+    def begin(self, config: str, to_ask: Mapping[str, int]) -> None:
+        """A config begins, with so many calls to ask for, by split."""
+        if self._bars:
+            self._tasks[config] = self._bars.add_task(config, total=sum(to_ask.values()))
+        else:
+            click.echo(f"{config}: {counted(sum(to_ask.values()), 'call')} to go", err=True)
+
+    def advance(self, config: str, split: str, outcome: Outcome) -> None:
+        """A call of a config was answered, or has failed for this run."""
+        del split, outcome
+        if self._bars:
+            self._bars.advance(self._tasks[config])
+
+    def stopping(self, under_way: int) -> None:
+        """The user asked to stop; so many calls are under way, paid for and waited for."""
+        click.echo(
+            f"\nStopping: waiting for {counted(under_way, 'call')} under way, already paid for. "
+            "Ctrl-C again does not wait.",
+            err=True,
+        )
+
+
+@contextmanager
+def progress_bar(title: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+    """Show a bar with rate and remaining time on a terminal's stderr; nothing anywhere else.
+
+    Yields:
+        A function to call with the units done since the last call.
+    """
+    if not sys.stderr.isatty():
+        yield lambda _done: None
+        return
+    with _bars(unit) as bars:
+        task = bars.add_task(title, total=total)
+        yield lambda done: bars.advance(task, done)
+
+
+def _bars(unit: str) -> Progress:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed:,.1f} {unit}/s" if task.speed else "")
+
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        Rate(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+
+
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")
+
+
+def _print_failures(statuses: Mapping[str, ConfigStatus]) -> None:
+    for name, status in statuses.items():
+        for reason, count in status.failures.items():
+            click.echo(f"{name}: {counted(count, 'call')} failed: {reason}", err=True)
+
+
+def _table(*columns: str) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD)
+    numeric = {
+        "calls",
+        "answered",
+        "to ask",
+        "datapoints",
+        "characters",
+        "planned",
+        "failed",
+        "published",
+        "kept",
+        "lost",
+    }
+    for column in columns:
+        table.add_column(column, justify="right" if column in numeric else "left")
+    return table
+
+
+def _print(table: Table) -> None:
+    _stdout().print(table)
+
+
+def _stdout() -> Console:
+    from rich.console import Console
+
+    return Console(
+        markup=False, highlight=False, width=None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL
+    )
