@@ -18,11 +18,12 @@ from filelock import FileLock, Timeout
 from ..generation.journal import Journal
 from ..release import Release
 from ..schema.errors import DataError, ReleaseError
+from ..schema.manifest import MANIFEST, check_manifest, listed_files, read_manifest
 from ..sources.gold import Gold, load_gold
 from .config_build import ConfigBuild
 from .duplicates import PRIORITY
 from .fingerprint import Fingerprint, Stamp
-from .manifest import check_manifest, files_of, make_manifest, read_manifest, write_json
+from .manifest import make_manifest, write_json
 
 
 def _tell_nobody(_calls: int) -> None:
@@ -65,8 +66,8 @@ def build(release: Release, *, advance: Callable[[int], None] = _tell_nobody) ->
                 rejects = staging / "rejects" / release.rejects(config.name).name
                 configs[config.name] = one.run(staging / "dataset", rejects)
             manifest = make_manifest(release, gold, configs)
-            check_manifest(manifest, where=str(release.dataset / "manifest.json"))
-            write_json(staging / "dataset" / "manifest.json", manifest)
+            check_manifest(manifest, where=str(release.dataset / MANIFEST))
+            write_json(staging / "dataset" / MANIFEST, manifest)
             stamp.forget()
             _move_into_place(release, staging, manifest)
         stamp.remember(made_from.hexdigest())
@@ -156,8 +157,8 @@ def _staging_folder(release: Release) -> Iterator[Path]:
 def _move_into_place(release: Release, staging: Path, manifest: dict[str, Any]) -> None:
     """Put the new files where the old ones are, the manifest last, and remove what is not in it any more."""
     stale, former_configs = _former_files(release.dataset)
-    names = files_of(manifest)
-    for name in (*names, "manifest.json"):
+    names = listed_files(manifest)
+    for name in (*names, MANIFEST):
         target = release.dataset / name
         target.parent.mkdir(parents=True, exist_ok=True)
         (staging / "dataset" / name).replace(target)
@@ -177,7 +178,7 @@ def _former_files(dataset: Path) -> tuple[set[str], set[str]]:
         manifest = read_manifest(dataset)
     except DataError:
         return set(), set()
-    return set(files_of(manifest)), set(manifest["configs"])
+    return set(listed_files(manifest)), set(manifest["configs"])
 
 
 def _remove(path: Path, dataset: Path) -> None:

@@ -41,6 +41,7 @@ SAMPLES = 3
 
 Watcher = Callable[[Call, Reply | None], object]
 
+TOTALS = ("requested", "returned", "published")
 _BEFORE_CURATION = tuple(step for step in STEPS if step != "curation")
 
 
@@ -136,6 +137,9 @@ class ConfigBuild:
             "labels": list(self._labels.names),
             "splits": {split: splits[split] for split in SPLITS if split in splits},
             "splits_left_out": {split: left_out[split] for split in SPLITS if split in left_out},
+            "totals": {
+                step: sum(waterfall[step].kept for waterfall in waterfalls.values()) for step in TOTALS
+            },
             "waterfall": {split: waterfalls[split].as_json() for split in SPLITS if split in waterfalls},
             "contamination": self._contamination.counts,
             "provenance": {
@@ -196,11 +200,11 @@ class ConfigBuild:
             if reply is None:
                 continue
             waterfall["requested"].kept += call.datapoints
-            if reply.error is not None or reply.text is None:
+            if reply.error is not None:
                 waterfall["returned"].lost["call failed"] += call.datapoints
-                waterfall["returned"].show(f"call failed: {shown(reply.error or 'no text')}")
+                waterfall["returned"].show(f"call failed: {shown(reply.error)}")
                 continue
-            reader.read(reply.text, _place(call, reply), call.datapoints)
+            reader.read(reply.text or "", _place(call, reply), call.datapoints)
             if reader.is_full:
                 yield reader.take()
                 self._vocabulary.make_room()

@@ -15,7 +15,7 @@ import numpy as np
 from ..schema.example import Example
 from ..schema.waterfall import EXAMPLES_A_STEP
 from ..sources.gold import Gold
-from .columns import Batch, Place
+from .columns import Batch, Datapoint, Place
 from .gates import PASSES, Verdict, batch_text
 from .vocabulary import normalised
 
@@ -26,6 +26,7 @@ _NAMES = {
     "gold_validation": "in gold validation",
     "gold_test": "in gold test",
 }
+_HELD_OUT = ("gold_validation", "gold_test")
 _REASONS = tuple(_NAMES[kind] + how for how in ("", ", normalised") for kind in KINDS)
 
 
@@ -78,7 +79,12 @@ class ContaminationGate:
     def __call__(self, batch: Batch) -> Verdict:
         """Judge a batch that has its texts."""
         reason_of = np.full(len(batch), PASSES)
-        show = batch_text(batch)
+        text_of = batch_text(batch)
+
+        def show(row: int) -> str:
+            kind = KINDS[reason_of[row] % len(KINDS)]
+            return _withheld(batch.datapoints[row]) if kind in _HELD_OUT else text_of(row)
+
         seeds: dict[str, _Sentences] = {}
         for row, normal in enumerate(batch.normal):
             if normal and normal not in self._known_texts:
@@ -88,7 +94,7 @@ class ContaminationGate:
             if reason is not None:
                 reason_of[row] = reason
                 self._note(reason, show(row))
-        return Verdict(batch, _REASONS, reason_of)
+        return Verdict(batch, _REASONS, reason_of, show=show)
 
     def _seeds(self, place: Place, known: dict[str, _Sentences]) -> _Sentences:
         """Return the gold sentences that the prompt of a call showed."""
@@ -105,6 +111,13 @@ class ContaminationGate:
         examples = self._examples[KINDS[reason % len(KINDS)]]
         if len(examples) < EXAMPLES_A_STEP:
             examples.append(sentence)
+
+
+def _withheld(datapoint: Datapoint) -> str:
+    """Name a datapoint without quoting it: what this gate shows is published, held-out gold must not be."""
+    place = datapoint.place
+    where = f"item {datapoint.found.item} of {place.split} call {place.index}"
+    return f"{where}; held-out gold is not quoted"
 
 
 def _first_match(sets: Mapping[str, _Sentences], text: str, normal: str) -> int | None:

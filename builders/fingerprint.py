@@ -17,8 +17,8 @@ from typing import Any
 from ..generation.calls import Call, Reply, canonical_json
 from ..release import Release
 from ..schema.errors import DataError
+from ..schema.manifest import listed_files, read_manifest
 from ..sources.gold import Gold
-from .manifest import files_of, read_manifest
 from .parquet import describe_file
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -85,7 +85,7 @@ class Stamp:
             manifest = read_manifest(self._release.dataset)
             whole = all(
                 describe_file(self._release.dataset / name).sha256 == sha256
-                for name, sha256 in files_of(manifest).items()
+                for name, sha256 in listed_files(manifest).items()
             )
         except (OSError, ValueError, KeyError, TypeError, DataError):
             return None

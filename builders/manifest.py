@@ -13,8 +13,6 @@ from typing import Any
 
 from .. import __version__
 from ..release import Release
-from ..schema.errors import DataError
-from ..schema.validation import explain, first_error
 from ..sources.gold import Gold
 
 MANIFEST_VERSION = 1
@@ -73,54 +71,6 @@ def choose_license(given: str | None, of_gold: Mapping[str, str | None]) -> dict
         return {"license": found.pop(), "license_from": "gold", "license_problem": None}
     reason = "the gold data does not say" if None in found else "the gold data disagrees"
     return {"license": None, "license_from": None, "license_problem": f"{reason} ({stated})"}
-
-
-def read_manifest(dataset: Path) -> dict[str, Any]:
-    """Read and check the manifest of a built dataset.
-
-    Args:
-        dataset: The folder that holds `manifest.json`.
-
-    Raises:
-        DataError: If there is none, or it is not one that this version can read.
-    """
-    path = dataset / "manifest.json"
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise DataError(
-            "there is no manifest", where=str(path), hint="Run `synthner build` first."
-        ) from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise DataError(
-            "the manifest cannot be read", where=str(path), hint="Run `synthner build` again."
-        ) from error
-    check_manifest(manifest, str(path))
-    return manifest
-
-
-def check_manifest(manifest: Any, where: str) -> None:
-    """Check a manifest against its schema.
-
-    Raises:
-        DataError: If it is not valid.
-    """
-    error = first_error("manifest", manifest)
-    if error is not None:
-        keys = ".".join(str(key) for key in error.absolute_path)
-        message, _ = explain(error)
-        raise DataError(
-            f"the manifest is not valid: {keys}: {message}", where=where, hint="Run `synthner build` again."
-        )
-
-
-def files_of(manifest: Mapping[str, Any]) -> dict[str, str]:
-    """Return the sha256 of every data file that a manifest lists, by path in the dataset."""
-    files = {}
-    for config in manifest["configs"].values():
-        for described in (*config["splits"].values(), config["provenance"]):
-            files[described["file"]] = described["sha256"]
-    return files
 
 
 def write_json(path: Path, value: Any) -> None:

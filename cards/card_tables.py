@@ -64,12 +64,16 @@ def summary_table(manifest: Manifest) -> Markdown:
 def usable_share_table(manifest: Manifest) -> Markdown:
     """Show how much of what was asked for could be published."""
     splits = splits_of(manifest)
-    header = [Markdown(text) for text in ("Config", *splits)]
+    header = [Markdown(text) for text in ("Config", *splits, "all")]
     rows = [
-        [code(name), *(_usable(config["waterfall"].get(split, ())) for split in splits)]
+        [
+            code(name),
+            *(_usable_of_split(config["waterfall"].get(split, ())) for split in splits),
+            _usable(config["totals"]),
+        ]
         for name, config in manifest["configs"].items()
     ]
-    return table(header, rows, "l" + "r" * len(splits))
+    return table(header, rows, "l" + "r" * (len(splits) + 1))
 
 
 def labels_table(config: Config) -> Markdown:
@@ -159,8 +163,11 @@ def _examples(config: Config, split: str) -> Markdown:
     return count(config["splits"][split]["examples"]) if split in config["splits"] else NONE
 
 
-def _usable(steps: Sequence[Mapping[str, Any]]) -> Markdown:
-    kept = {step["step"]: step["kept"] for step in steps}
+def _usable_of_split(steps: Sequence[Mapping[str, Any]]) -> Markdown:
+    return _usable({step["step"]: step["kept"] for step in steps})
+
+
+def _usable(kept: Mapping[str, int]) -> Markdown:
     requested, published = kept.get("requested"), kept.get("published")
     if not requested or published is None:
         return NONE

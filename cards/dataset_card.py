@@ -50,7 +50,7 @@ def render_dataset_card(manifest: Mapping[str, Any], existing: str | None = None
 
 
 def write_card(dataset: Path, published: Path | None = None) -> Path:
-    """Write the card of a built dataset beside its manifest.
+    """Write the card of a built dataset beside its manifest, unless the same card is there already.
 
     Args:
         dataset: The folder that was built.
@@ -66,8 +66,9 @@ def write_card(dataset: Path, published: Path | None = None) -> Path:
     card = dataset / CARD
     former = published if published is not None and published.exists() else card
     text = render_dataset_card(read_manifest(dataset), _read_card(former))
-    with write_atomically(card) as stream:
-        stream.write(text)
+    if text != _read_card(card):
+        with write_atomically(card) as stream:
+            stream.write(text)
     return card
 
 

@@ -10,14 +10,13 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
 from ..schema.errors import DataError, PublishError
-from ..schema.manifest import MANIFEST, read_manifest
+from ..schema.manifest import CARD, MANIFEST, listed_files, read_manifest
 from ..sources.files import atomic_path
 
-CARD = "README.md"
 CHUNK = 1 << 20
 
 
@@ -77,19 +76,6 @@ def publish_to_folder(dataset: Path, target: Path) -> Published:
     return Published(target, tuple(written), tuple(unchanged), removed)
 
 
-def listed_files(manifest: Mapping[str, Any]) -> dict[str, str]:
-    """Return the sha256 of every data file that a manifest lists, by its name.
-
-    Raises:
-        PublishError: If a name is no plain path inside the dataset's folder.
-    """
-    hashes: dict[str, str] = {}
-    for config in manifest["configs"].values():
-        for file in (*config["splits"].values(), config["provenance"]):
-            hashes[_plain(file["file"])] = file["sha256"]
-    return hashes
-
-
 def sha256_of(path: Path) -> str:
     """Return the hexadecimal sha256 of a file's bytes."""
     with path.open("rb") as stream:
@@ -128,25 +114,6 @@ def _check_complete(dataset: Path, hashes: Mapping[str, str]) -> None:
             raise PublishError(
                 f"the built dataset lacks `{name}`", where=str(dataset), hint="Run `synthner build` again."
             )
-
-
-def _plain(name: str) -> str:
-    path = PurePosixPath(name)
-    windows = PureWindowsPath(name)
-    if (
-        str(path) != name
-        or path.is_absolute()
-        or windows.drive
-        or "\\" in name
-        or "\0" in name
-        or any(part.startswith(".") for part in path.parts)
-        or not path.parts
-        or name in (CARD, MANIFEST)
-    ):
-        raise PublishError(
-            f"the manifest names a file that no build makes: `{name}`", hint="Run `synthner build` again."
-        )
-    return name
 
 
 def _inside(folder: Path, name: str) -> Path:

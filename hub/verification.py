@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..schema.errors import DataError, PublishError
-from ..schema.manifest import read_manifest
-from .folder import listed_files, sha256_of
+from ..schema.manifest import listed_files, read_manifest
+from .folder import sha256_of
 
 if TYPE_CHECKING:
     from datasets import Features

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from .errors import DataError
 from .validation import explain, first_error
 
 MANIFEST = "manifest.json"
+CARD = "README.md"
+
+_BUILD = "Run `synthner build`."
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -22,17 +26,53 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         DataError: If there is none, or it is not one that this version of synthner writes.
     """
     path = folder / MANIFEST
-    hint = "Run `synthner build`."
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise DataError("there is no built dataset here", where=str(path), hint=hint) from error
+        raise DataError("there is no built dataset here", where=str(path), hint=_BUILD) from error
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", where=str(path)) from error
     except (ValueError, RecursionError) as error:
-        raise DataError("this is not JSON", where=str(path), hint=hint) from error
-    if (problem := first_error("manifest", manifest)) is not None:
+        raise DataError("this is not JSON", where=str(path), hint=_BUILD) from error
+    check_manifest(manifest, where=str(path))
+    return manifest
+
+
+def check_manifest(manifest: Any, where: str) -> None:
+    """Check a manifest against its schema, and the names of its files.
+
+    Raises:
+        DataError: If it is not one that this version of synthner writes.
+    """
+    problem = first_error("manifest", manifest)
+    if problem is not None:
         keys = ".".join(str(key) for key in problem.absolute_path)
         message, _ = explain(problem)
-        raise DataError(f"{keys}: {message}" if keys else message, where=str(path), hint=hint)
-    return manifest
+        raise DataError(f"{keys}: {message}" if keys else message, where=where, hint=_BUILD)
+    for name in listed_files(manifest):
+        if not _is_plain(name):
+            raise DataError(f"it names a file that no build makes: `{name}`", where=where, hint=_BUILD)
+
+
+def listed_files(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Return the sha256 of every data file that a manifest lists, by its name in the dataset's folder."""
+    return {
+        file["file"]: file["sha256"]
+        for config in manifest["configs"].values()
+        for file in (*config["splits"].values(), config["provenance"])
+    }
+
+
+def _is_plain(name: str) -> bool:
+    """Say whether a name stays inside the folder, on every system, and hides nothing."""
+    path = PurePosixPath(name)
+    return (
+        str(path) == name
+        and bool(path.parts)
+        and not path.is_absolute()
+        and not PureWindowsPath(name).drive
+        and "\\" not in name
+        and "\0" not in name
+        and not any(part.startswith(".") for part in path.parts)
+        and name not in (CARD, MANIFEST)
+    )

@@ -1,7 +1,8 @@
 import pytest
 
-from synthner.builders.manifest import choose_license, read_manifest
+from synthner.builders.manifest import choose_license
 from synthner.schema.errors import DataError
+from synthner.schema.manifest import read_manifest
 from synthner.schema.validation import first_error, json_schema, validator
 
 

@@ -95,7 +95,9 @@ def changed(before: str, after: str) -> str:
         pytest.param(
             changed("[da]", "[dan]"), 23, "no language of this release", id="unknown language of a generator"
         ),
-        pytest.param(changed("  yor:\n", "  xx:\n"), 4, "no language has the code `xx`", id="no such language"),
+        pytest.param(
+            changed("  yor:\n", "  xx:\n"), 4, "no language has the code `xx`", id="no such language"
+        ),
         pytest.param(
             changed("  replay:", "  ../replay:"), 12, "`../replay` is not valid here", id="path in a name"
         ),
