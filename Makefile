@@ -25,7 +25,7 @@ test: lint
 	$(BIN)/python -m pytest
 
 quickstart: $(INSTALLED)
-	$(BIN)/python examples/quickstart/run.py
+	$(BIN)/synthner run examples/quickstart
 
 clean:
 	rm -rf $(VENV) build *.egg-info
