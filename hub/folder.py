@@ -7,8 +7,8 @@ are not this dataset's are left alone.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,9 +40,11 @@ class Published:
 def publish_to_folder(dataset: Path, target: Path) -> Published:
     """Copy a built dataset into a folder in Hub layout.
 
-    Data comes first, then the card, then what is no longer part of the dataset goes, and the manifest is
-    replaced last: after an interruption, the same call finishes the work. The card is replaced as a whole:
-    what people wrote into the published one is in the new one if that was written with it at hand.
+    Everything is copied before anything is replaced, so a full disk leaves the published dataset as it was.
+    Then data takes its place first, the card after it, what is no longer part of the dataset goes, and the
+    manifest is replaced last: after an interruption, the same call finishes the work. The card is replaced
+    as a whole: what people wrote into the published one is in the new one if that was written with it at
+    hand.
 
     Args:
         dataset: The folder that was built, with its manifest and card.
@@ -53,36 +55,38 @@ def publish_to_folder(dataset: Path, target: Path) -> Published:
             take it.
     """
     dataset, target = dataset.resolve(), target.resolve()
-    _check_target(dataset, target)
+    former = check_target(dataset, target)
     manifest = _manifest_of(dataset, hint="Run `synthner build`.")
     _check_license(manifest)
     hashes = listed_files(manifest)
-    former = {}
-    if (target / MANIFEST).exists():
-        former = listed_files(_manifest_of(target, hint="Choose another folder: this one is not synthner's."))
     _check_complete(dataset, hashes)
 
     written, unchanged = [], []
 
-    def publish(name: str, expected: str | None) -> None:
-        copied = _copy(_inside(dataset, name), _inside(target, name), expected)
-        (written if copied else unchanged).append(name)
+    def publish(names: Iterable[str]) -> None:
+        """Copy files, and put them in their places in the opposite order once all are copied."""
+        with _explained(target), ExitStack() as copies:
+            for name in names:
+                copied = _copy(_inside(dataset, name), _inside(target, name), hashes.get(name), copies)
+                (written if copied else unchanged).append(name)
 
-    for name, expected in hashes.items():
-        publish(name, expected)
-    publish(CARD, None)
+    publish((CARD, *hashes))
     removed = tuple(name for name in former if name not in hashes and _remove(target, name))
-    publish(MANIFEST, None)
+    publish((MANIFEST,))
     return Published(target, tuple(written), tuple(unchanged), removed)
 
 
-def sha256_of(path: Path) -> str:
-    """Return the hexadecimal sha256 of a file's bytes."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def check_target(dataset: Path, target: Path) -> dict[str, str]:
+    """Return the sha256 of every file of the release that a folder holds, by its name; of a new one, none.
 
+    Args:
+        dataset: The folder that was built.
+        target: The folder to publish to.
 
-def _check_target(dataset: Path, target: Path) -> None:
+    Raises:
+        PublishError: If the folder cannot be published to.
+    """
+    dataset, target = dataset.resolve(), target.resolve()
     if target.is_relative_to(dataset) or dataset.is_relative_to(target):
         raise PublishError(
             "the built dataset and the folder to publish to lie in one another",
@@ -91,6 +95,15 @@ def _check_target(dataset: Path, target: Path) -> None:
         )
     if target.exists() and not target.is_dir():
         raise PublishError("this is a file, not a folder", where=str(target), hint="Choose a folder.")
+    if not (target / MANIFEST).exists():
+        return {}
+    return listed_files(_manifest_of(target, hint="Choose another folder: this one is not synthner's."))
+
+
+def sha256_of(path: Path) -> str:
+    """Return the hexadecimal sha256 of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _check_license(manifest: Mapping[str, Any]) -> None:
@@ -126,8 +139,11 @@ def _inside(folder: Path, name: str) -> Path:
     return path
 
 
-def _copy(source: Path, target: Path, expected: str | None) -> bool:
-    """Copy a file unless the same bytes are there; return whether it was copied."""
+def _copy(source: Path, target: Path, expected: str | None, copies: ExitStack) -> bool:
+    """Copy a file unless the same bytes are there; return whether it was copied.
+
+    The copy takes its place when `copies` is left without an error.
+    """
     with _explained(source):
         found = sha256_of(source)
     if expected is not None and found != expected:
@@ -139,7 +155,8 @@ def _copy(source: Path, target: Path, expected: str | None) -> bool:
     with _explained(target):
         if target.is_file() and sha256_of(target) == found:
             return False
-        with atomic_path(target) as temporary, source.open("rb") as reader, temporary.open("wb") as writer:
+        temporary = copies.enter_context(atomic_path(target))
+        with source.open("rb") as reader, temporary.open("wb") as writer:
             while chunk := reader.read(CHUNK):
                 writer.write(chunk)
     return True

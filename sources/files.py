@@ -184,7 +184,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         if error.errno is None:
             raise
         raise DataError(
-            f"cannot be written: {error.strerror}", where=str(path), hint=_HINTS.get(error.errno)
+            f"cannot be written: {error.strerror}", where=str(path), hint=_HINTS.get(error.errno, _HINT)
         ) from error
     finally:
         if temporary is not None:
@@ -212,6 +212,7 @@ def write_atomically(path: Path) -> Iterator[TextIO]:
                 yield text
 
 
+_HINT = "Nothing is half-written: mend this and run again."
 _HINTS = {
     errno.ENOSPC: "The disk is full: make room and run again.",
     errno.EDQUOT: "The disk quota is used up: make room and run again.",

@@ -180,4 +180,6 @@ def _arrow_errors(path: Path, name: str) -> Iterator[None]:
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        raise DataError(f"the {name} file cannot be read: {error}", where=str(path)) from error
+        raise DataError(
+            f"the {name} file cannot be read: {error}", where=str(path), hint="Download or write it again."
+        ) from error

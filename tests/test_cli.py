@@ -1,0 +1,266 @@
+"""Every command as a user meets it: what it prints, its JSON, its exit status."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from synthner.tests.command_line import done, files_in, refused, synthner
+
+HEAVY = ("datasets", "huggingface_hub", "pyarrow", "numpy", "openai", "rich", "yaml", "jsonschema")
+HEAVY += ("langcodes", "regex", "jinja2", "sqlite3", "asyncio")
+COMMANDS = ("init", "generate", "build", "validate", "publish", "status", "run", "salvage")
+PUBLISHED = {"swa_gpt4": {"train": 94, "validation": 28}}
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Path:
+    done("init", "release", folder=tmp_path)
+    return tmp_path / "release"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("finished")
+    done("init", "release", folder=folder)
+    done("run", folder=folder / "release")
+    return folder / "release"
+
+
+@pytest.fixture
+def built(tmp_path: Path, finished: Path) -> Path:
+    return shutil.copytree(finished, tmp_path / "built")
+
+
+def test_start_up_imports_nothing_heavy():
+    code = f"import sys, synthner.cli; print([name for name in {HEAVY} if name in sys.modules])"
+
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)
+
+    assert loaded.stdout == "[]\n"
+
+
+def test_help_names_every_command_in_a_whole_sentence(tmp_path):
+    text = done("--help", folder=tmp_path, COLUMNS="80").stdout
+
+    for command in COMMANDS:
+        assert re.search(rf"^  {command} +[A-Z].*\w\.$", text, re.MULTILINE), command
+    assert "..." not in text.partition("Commands:")[2]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself_and_its_json(tmp_path, command):
+    text = done(command, "--help", folder=tmp_path).stdout
+
+    assert "Print one JSON object on stdout." in text
+    if "[RELEASE]" in text:
+        assert "RELEASE is a release.yaml or its folder" in " ".join(text.split())
+
+
+def test_the_way_from_nothing_to_a_published_dataset(tmp_path):
+    written = done("init", "my release", folder=tmp_path).stdout
+    assert written == "Wrote 7 files to my release. Next:\n\n  cd 'my release'\n  synthner run\n"
+    folder = tmp_path / "my release"
+
+    assert "not yet" in done("status", folder=folder).stdout
+    assert "Nothing is built yet." in done("validate", folder=folder).stdout
+    plan = done("generate", "--dry-run", folder=folder).stdout
+    assert "Nothing was asked and nothing was written." in plan
+    assert not (folder / "work").exists()
+
+    generated = done("generate", folder=folder)
+    assert generated.stdout == ""
+    assert "Answered: 15 of 15 calls. The journal holds 15 of 15 planned calls." in generated.stderr
+    assert "not built" in done("status", folder=folder).stdout
+
+    built = done("build", folder=folder).stdout
+    assert re.search(r"published +94 +28", built)
+    assert f"The dataset is in {folder / 'dataset'};" in built
+    assert re.search(r"train +12 +12 +0 +94\b", done("status", folder=folder).stdout)
+
+    published = done("publish", "--to", "../there", folder=folder).stdout
+    assert "5 files written, 0 unchanged, 0 removed" in published
+    line = f'load_dataset("{tmp_path / "there"}", "swa_gpt4")  # 94 train, 28 validation'
+    assert line in published
+
+
+def test_a_second_run_changes_nothing(built):
+    before = files_in(built / "dataset")
+
+    again = done("run", "--json", folder=built)
+
+    assert "Nothing was left to ask. The journal holds 15 of 15 planned calls." in again.stderr
+    assert (again.json["configs"], again.json["written"]) == (PUBLISHED, [])
+    assert files_in(built / "dataset") == before
+
+
+def test_publishing_what_is_there_writes_nothing(built):
+    shutil.copytree(built / "dataset", built.parent / "there")
+    before = files_in(built.parent / "there")
+
+    again = done("run", "--to", "../there", folder=built).stdout
+
+    assert re.search(r"published +94 +28", again)
+    assert "0 files written, 5 unchanged, 0 removed." in again
+    assert files_in(built.parent / "there") == before
+
+
+def test_before_a_build_every_command_prints_one_json_object(tmp_path):
+    made = done("init", "release", "--json", folder=tmp_path).json
+    assert made["folder"] == str(tmp_path / "release")
+    assert "release.yaml" in made["files"]
+    release = tmp_path / "release"
+
+    plan = done("generate", "--dry-run", "--json", folder=release).json
+    assert plan["configs"]["swa_gpt4"]["splits"]["train"]["to_ask"] == 12
+    assert done("generate", "--json", folder=release).json["answered"] == 15
+    assert done("status", "--json", folder=release).json["configs"]["swa_gpt4"]["published"] is None
+    valid = done("validate", "--json", folder=release).json
+    assert (valid["dataset"], valid["gold"]["swa"]["problems"]) == (None, [])
+    assert done("validate", "gold/train.conll", "--json", folder=release).json["examples"] == 62
+
+
+def test_after_a_build_every_command_prints_one_json_object(built):
+    manifest = done("build", "--json", folder=built).json
+    assert manifest == json.loads((built / "dataset" / "manifest.json").read_text(encoding="utf-8"))
+    status = done("status", "--json", folder=built).json["configs"]["swa_gpt4"]
+    assert status["published"] == PUBLISHED["swa_gpt4"]
+    published = done("publish", "--to", "../there", "--json", folder=built).json
+    assert (published["folder"], published["configs"]) == (str(built.parent / "there"), PUBLISHED)
+    assert done("validate", "--json", folder=built).json["dataset"] == PUBLISHED
+
+
+def test_salvage_on_plain_files(release):
+    labels = "O,B-PER,I-PER,B-ORG,I-ORG,B-LOC,I-LOC,B-DATE,I-DATE"
+    arguments = ("salvage", "responses/swa_train.jsonl", "--labels", labels, "-o", "data.jsonl")
+
+    told = done(*arguments, "--rejects", "lost.jsonl.gz", folder=release).stdout
+    found = done(*arguments, "--json", folder=release).json
+
+    rows = [json.loads(line) for line in (release / "data.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert found["calls"] == 12
+    assert found["usable"] == len(rows) > 90
+    assert f"12 calls, {found['returned']} datapoints returned, {found['usable']} usable" in told
+    assert "The datapoints are in data.jsonl." in told
+    assert (release / "lost.jsonl.gz").stat().st_size > 0
+    checked = done("validate", "data.jsonl", "--labels", labels, "--json", folder=release).json
+    assert checked["examples"] == len(rows)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("generate",), ("build",), ("validate",), ("status",), ("run",), ("publish", "--to", "there")],
+    ids=lambda command: command[0],
+)
+def test_in_an_empty_folder(tmp_path, command):
+    message = refused(*command, folder=tmp_path)
+
+    assert message.startswith("release.yaml: there is no such file")
+    assert "`synthner init FOLDER`" in message
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (("build",), "Run `synthner generate` first."),
+        (("publish", "--to", "there"), "Run `synthner build`."),
+    ],
+    ids=["build", "publish"],
+)
+def test_a_stage_without_the_one_before_names_that(release, command, message):
+    before = files_in(release)
+
+    assert message in refused(*command, folder=release)
+    assert files_in(release) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("init", "."), "the folder is not empty"),
+        (("generate", "--config", "swa_gpt"), "Did you mean `swa_gpt4`?"),
+        (("validate", "--labels", "PER,LOC"), "without --format and --labels"),
+        (("validate", "release.yaml", "gold/train.conll"), "a release is checked by itself"),
+        (("validate", "gold/train.conll", "--labels", "PER,LOC"), "--labels: a label set begins with `O`"),
+        (("validate", "gold/train.conll", "--labels", "O,B-PER"), "--labels: the label set needs both"),
+        (("validate", "gold/train.conll", "--format", "json"), "Did you mean `jsonl`?"),
+    ],
+)
+def test_wrong_usage_says_what_is_right(release, arguments, message):
+    assert message in refused(*arguments, folder=release, status=2)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("publish",), ("init",), ("salvage", "raw.jsonl"), ("rnu",), ("status", "--jsn"), ()],
+    ids=["no --to", "no folder", "no output", "no such command", "no such option", "nothing"],
+)
+def test_wrong_usage_shows_the_usage(tmp_path, arguments):
+    ended = synthner(*arguments, folder=tmp_path)
+
+    assert (ended.status, ended.stdout) == (2, "")
+    assert "Usage: synthner" in ended.stderr
+
+
+def test_a_release_elsewhere_by_file_or_folder(tmp_path):
+    (tmp_path / "Ìwé mi").mkdir()
+    done("init", "Ìwé mi/ọ̀rọ̀", folder=tmp_path)
+    release = tmp_path / "Ìwé mi" / "ọ̀rọ̀"
+    (release / "release.yaml").rename(release / "mine.yaml")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+
+    ran = done("run", "../Ìwé mi/ọ̀rọ̀/mine.yaml", "--to", "ọjà", "--json", folder=elsewhere).json
+
+    assert ran == {**ran, "folder": str(elsewhere / "ọjà"), "configs": PUBLISHED}
+    assert (release / "work" / "journal.sqlite").is_file()
+    assert [path.name for path in elsewhere.iterdir()] == ["ọjà"]
+    (release / "mine.yaml").rename(release / "release.yaml")
+    assert done("status", release, "--json", folder=elsewhere).json["configs"]["swa_gpt4"]["published"]
+
+
+def test_only_the_files_of_this_dataset_are_touched(built):
+    there = built.parent / "there"
+    there.mkdir()
+    (there / "notes.txt").write_text("mine\n", encoding="utf-8")
+    (there / "README.md").write_text("Read this first.\n", encoding="utf-8")
+
+    done("publish", "--to", there, folder=built)
+
+    assert (there / "notes.txt").read_text(encoding="utf-8") == "mine\n"
+    assert "Read this first.\n" in (there / "README.md").read_text(encoding="utf-8")
+    (there / "manifest.json").write_text('{"of": "another program"}', encoding="utf-8")
+    assert "Choose another folder" in refused("publish", "--to", there, folder=built)
+
+
+@pytest.mark.parametrize("target", [".", "dataset/inside", "release.yaml"])
+def test_a_target_that_is_none(built, target):
+    before = files_in(built)
+
+    assert "Choose a folder" in refused("publish", "--to", target, folder=built)
+    assert files_in(built) == before
+
+
+def test_what_people_write_into_the_card_is_kept(built):
+    card = built / "dataset" / "README.md"
+    card.write_text(
+        card.read_text(encoding="utf-8").replace("\n---\n", "\nthumbnail: swa.png\n---\n", 1)
+        + "\n## From the authors\n\nTutaonana.\n",
+        encoding="utf-8",
+    )
+    path = built / "release.yaml"
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("NER (Swahili)", "NER, rebuilt"), encoding="utf-8"
+    )
+
+    assert done("run", "--json", folder=built).json["configs"] == PUBLISHED
+
+    text = card.read_text(encoding="utf-8")
+    assert "NER, rebuilt" in text
+    assert text.count("## From the authors\n\nTutaonana.\n") == 1
+    assert "thumbnail: swa.png" in text
