@@ -284,7 +284,7 @@ def _build(release: Release) -> dict[str, Any]:
 
 
 def _publish(release: Release, folder: Path, as_json: bool) -> None:
-    from .cards.dataset_card import write_card
+    from .cards.dataset_card import card_to_publish
     from .hub.folder import check_target, publish_to_folder
     from .hub.verification import verify_folder
     from .schema.manifest import CARD
@@ -292,9 +292,8 @@ def _publish(release: Release, folder: Path, as_json: bool) -> None:
     outcome = None
     if folder.resolve() != release.dataset.resolve():
         check_target(release.dataset, folder)
-        # What people wrote into the published card is kept.
-        write_card(release.dataset, folder / CARD)
-        outcome = publish_to_folder(release.dataset, folder)
+        card = card_to_publish(release.dataset, folder / CARD)
+        outcome = publish_to_folder(release.dataset, folder, card)
     verified = verify_folder(folder)
     if as_json:
         console.print_json(

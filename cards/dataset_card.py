@@ -49,13 +49,13 @@ def render_dataset_card(manifest: Mapping[str, Any], existing: str | None = None
     return f"---\n{as_yaml(metadata)}---\n{kept.before}{BEGIN}\n\n{_body(manifest)}\n\n{END}{kept.after}"
 
 
-def write_card(dataset: Path, published: Path | None = None) -> Path:
+def write_card(dataset: Path) -> Path:
     """Write the card of a built dataset beside its manifest, unless the same card is there already.
+
+    What people wrote into it is kept.
 
     Args:
         dataset: The folder that was built.
-        published: The card as it is published, where there is one: what people wrote into it is kept.
-            Otherwise, what they wrote into the built dataset's own card is.
 
     Returns:
         The path of the card.
@@ -64,12 +64,38 @@ def write_card(dataset: Path, published: Path | None = None) -> Path:
         DataError: If there is no valid manifest, or a card that is there cannot be read.
     """
     card = dataset / CARD
-    former = published if published is not None and published.exists() else card
-    text = render_dataset_card(read_manifest(dataset), _read_card(former))
-    if text != _read_card(card):
+    former = _read_card(card)
+    text = render_dataset_card(read_manifest(dataset), former)
+    if text != former:
         with write_atomically(card) as stream:
             stream.write(text)
     return card
+
+
+def card_to_publish(dataset: Path, published: Path) -> str:
+    """Return the card of a built dataset with what people wrote into it, here or where it is published.
+
+    Args:
+        dataset: The folder that was built.
+        published: The published card; there may be none yet.
+
+    Raises:
+        DataError: If people wrote different things into the two: neither may get lost.
+    """
+    built, former = _read_card(dataset / CARD), _read_card(published)
+    written_here, written_there = _written_by_people(built), _written_by_people(former)
+    if written_here and written_there and written_here != written_there:
+        raise DataError(
+            "people wrote different text into the built card and into the published one",
+            where=f"{dataset / CARD}, {published}",
+            hint="Bring the text around the generated part to what you want in both.",
+        )
+    return render_dataset_card(read_manifest(dataset), former if written_there else built)
+
+
+def _written_by_people(card: str | None) -> str:
+    kept = kept_text(card)
+    return f"{kept.before.strip()}\n{kept.after.strip()}".strip()
 
 
 def _read_card(path: Path) -> str | None:

@@ -37,18 +37,17 @@ class Published:
     removed: tuple[str, ...]
 
 
-def publish_to_folder(dataset: Path, target: Path) -> Published:
+def publish_to_folder(dataset: Path, target: Path, card: str | None = None) -> Published:
     """Copy a built dataset into a folder in Hub layout.
 
     Everything is copied before anything is replaced, so a full disk leaves the published dataset as it was.
     Then data takes its place first, the card after it, what is no longer part of the dataset goes, and the
-    manifest is replaced last: after an interruption, the same call finishes the work. The card is replaced
-    as a whole: what people wrote into the published one is in the new one if that was written with it at
-    hand.
+    manifest is replaced last: after an interruption, the same call finishes the work.
 
     Args:
         dataset: The folder that was built, with its manifest and card.
         target: The folder to publish to; made if it is not there.
+        card: The card to publish, where it is not the built one as it stands.
 
     Raises:
         PublishError: If the dataset is incomplete or changed since it was built, or if the target cannot
@@ -67,7 +66,10 @@ def publish_to_folder(dataset: Path, target: Path) -> Published:
         """Copy files, and put them in their places in the opposite order once all are copied."""
         with _explained(target), ExitStack() as copies:
             for name in names:
-                copied = _copy(_inside(dataset, name), _inside(target, name), hashes.get(name), copies)
+                if name == CARD and card is not None:
+                    copied = _write(_inside(target, name), card.encode("utf-8"), copies)
+                else:
+                    copied = _copy(_inside(dataset, name), _inside(target, name), hashes.get(name), copies)
                 (written if copied else unchanged).append(name)
 
     publish((CARD, *hashes))
@@ -159,6 +161,15 @@ def _copy(source: Path, target: Path, expected: str | None, copies: ExitStack) -
         with source.open("rb") as reader, temporary.open("wb") as writer:
             while chunk := reader.read(CHUNK):
                 writer.write(chunk)
+    return True
+
+
+def _write(target: Path, content: bytes, copies: ExitStack) -> bool:
+    """Write a file as `_copy` copies one."""
+    with _explained(target):
+        if target.is_file() and target.read_bytes() == content:
+            return False
+        copies.enter_context(atomic_path(target)).write_bytes(content)
     return True
 
 

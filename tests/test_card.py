@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from synthner.cards.dataset_card import render_dataset_card, write_card
+from synthner.cards.dataset_card import card_to_publish, render_dataset_card, write_card
 from synthner.schema.errors import DataError
 from synthner.schema.provenance import PROVENANCE_COLUMNS
 from synthner.schema.validation import first_error
@@ -325,7 +325,22 @@ def test_the_published_card_says_what_to_keep(tmp_path, manifest):
     published = tmp_path / "published.md"
     published.write_text("Thanks to all.", encoding="utf-8")
 
-    assert "Thanks to all." in write_card(tmp_path, published).read_text(encoding="utf-8")
+    write_card(tmp_path)
+
+    assert "Thanks to all." in card_to_publish(tmp_path, published)
+
+
+def test_text_written_into_both_cards_is_never_lost(tmp_path, manifest):
+    write_manifest(tmp_path, manifest)
+    card, published = write_card(tmp_path), tmp_path / "published.md"
+    card.write_text(card.read_text(encoding="utf-8") + "\nWritten here.\n", encoding="utf-8")
+    published.write_text("Written there.", encoding="utf-8")
+
+    with pytest.raises(DataError, match="different text"):
+        card_to_publish(tmp_path, published)
+
+    published.write_text(card.read_text(encoding="utf-8"), encoding="utf-8")
+    assert card_to_publish(tmp_path, published) == card.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pyarrow.parquet
 import pytest
 from datasets import config as datasets_config
 
-from synthner.cards.dataset_card import write_card
+from synthner.cards.dataset_card import card_to_publish, write_card
 from synthner.hub.folder import publish_to_folder
 from synthner.hub.verification import verify_folder
 from synthner.schema.errors import PublishError
@@ -90,8 +90,7 @@ def test_what_people_wrote_into_the_published_card_is_published_again(dataset, p
     card = published / "README.md"
     card.write_text(card.read_text(encoding="utf-8") + "\nThanks to all.\n", encoding="utf-8")
 
-    write_card(dataset, card)
-    again = publish_to_folder(dataset, published)
+    again = publish_to_folder(dataset, published, card_to_publish(dataset, card))
 
     assert again.written == ()
     assert "Thanks to all." in card.read_text(encoding="utf-8")

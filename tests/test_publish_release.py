@@ -9,7 +9,7 @@ import pytest
 from huggingface_hub import DatasetCard
 
 from synthner.builders.build import build
-from synthner.cards.dataset_card import write_card
+from synthner.cards.dataset_card import card_to_publish, write_card
 from synthner.generation.generate import generate
 from synthner.hub.folder import publish_to_folder
 from synthner.hub.verification import verify_folder
@@ -65,8 +65,10 @@ def publish(folder: Path, target: Path):
     release = read_release(folder)
     generate(release)
     manifest = build(release)
-    write_card(release.dataset, target / "README.md")
-    return manifest, publish_to_folder(release.dataset, target)
+    write_card(release.dataset)
+    return manifest, publish_to_folder(
+        release.dataset, target, card_to_publish(release.dataset, target / "README.md")
+    )
 
 
 @pytest.fixture
