@@ -219,6 +219,86 @@ def salvage(raw: Path, output: Path, labels: str, rejects: Path | None, rule: st
         console.print_salvage(outcome.as_json(), output)
 
 
+@synthner.command()
+@click.argument("data", type=file)
+@click.option("--gold", required=True, type=file, help="Gold sentences to train on; they decide everything.")
+@click.option("-o", "--output", required=True, type=file, help="Where the curated sentences go, as JSONL.")
+@click.option("--rejects", type=file, help="Where every other sentence goes, with its verdict.")
+@click.option("--validation", type=file, help="Gold validation, which must not leak into the data.")
+@click.option("--test", type=file, help="Gold test, which must not leak into the data.")
+@click.option("--explain", metavar="ID", help="Also print all that is known about one sentence.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Decides halves, samples and folds.")
+@json_option
+def curate(
+    data: Path, gold: Path, output: Path, explain: str | None, seed: int, as_json: bool, **others: Path | None
+) -> None:
+    """Repair the labels of DATA, and keep the sentences that help.
+
+    DATA holds synthetic sentences, made by synthner or not. Gold train decides what helps, on its folds;
+    keeping nothing is a legitimate answer.
+    """
+    from .builders.curation.files import curate_file
+
+    held_out = {split: path for split in ("validation", "test") if (path := others[split]) is not None}
+    outcome = curate_file(data, gold, output, held_out=held_out, rejects=others["rejects"], seed=seed)
+    history = outcome.history(explain) if explain is not None else None
+    if as_json:
+        console.print_json(outcome.as_json() | ({"explained": history} if history else {}))
+    else:
+        console.print_curated(outcome.as_json(), history, output)
+
+
+@synthner.command()
+@click.argument("gold", type=file)
+@click.argument("predicted", type=file)
+@format_option
+@json_option
+def score(gold: Path, predicted: Path, format_: str | None, as_json: bool) -> None:
+    """Score the tags of PREDICTED against GOLD.
+
+    Both are data files with the same sentences. Micro-F1 is seqeval's in its default mode; strict IOB2 and
+    the macro average over gold's types stand beside it.
+    """
+    from .evaluation.prediction_files import score_files
+
+    outcome = score_files(gold, predicted, format=format_)
+    if as_json:
+        console.print_json(outcome.as_json())
+    else:
+        console.print_score(outcome)
+
+
+@synthner.command()
+@click.option("--gold", required=True, type=file, help="Gold sentences to train on.")
+@click.option("--synthetic", type=file, help="Synthetic sentences; used where they help on folds of gold.")
+@click.option("--test", required=True, type=file, help="Gold sentences to test on, once, at the end.")
+@click.option("--tagger", type=click.Choice(["crf"]), default="crf", show_default=True, help="What to train.")
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Decides folds and the interval's samples."
+)
+@click.option("--predictions", type=file, help="Where the predicted tags of the test sentences go, as CoNLL.")
+@json_option
+def train(
+    gold: Path,
+    synthetic: Path | None,
+    test: Path,
+    tagger: str,
+    seed: int,
+    predictions: Path | None,
+    as_json: bool,
+) -> None:
+    """Train a tagger on gold, with synthetic data where that helps, and test it."""
+    from .evaluation.train import train_and_test
+
+    outcome = train_and_test(
+        gold, test, synthetic=synthetic, tagger=tagger, seed=seed, predictions=predictions
+    )
+    if as_json:
+        console.print_json(outcome.as_json())
+    else:
+        console.print_trained(outcome)
+
+
 def main() -> None:
     """Run the command line: a user's error ends in a sentence, never in a traceback."""
     console.prepare_streams()

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
     from rich.table import Table
 
+    from .evaluation.scoring import Figures, Score, TypeFigures
+    from .evaluation.train import TrainOutcome
     from .generation.generate import ConfigStatus, GenerateSummary, Outcome
     from .generation.plan import PlanSummary
     from .hub.folder import Published
@@ -150,6 +152,57 @@ def print_salvage(outcome: Mapping[str, Any], output: Path) -> None:
     click.echo(f"The datapoints are in {output}.")
 
 
+def print_curated(outcome: Mapping[str, Any], history: Mapping[str, Any] | None, output: Path) -> None:
+    """Print what curation kept, step by step, and what it recognised."""
+    table = _table("step", "kept", "lost", "labels repaired")
+    for name, step in outcome["steps"].items():
+        repaired = ", ".join(f"{repair} {count:,}" for repair, count in step["changed"].items() if count)
+        table.add_row(name, f"{step['kept']:,}", f"{step['lost']:,}", repaired)
+    _print(table)
+    for finding in outcome["findings"]:
+        click.echo(finding)
+    if outcome["conflicts"]:
+        click.echo("Names that still have several types:")
+    for conflict in outcome["conflicts"][:5]:
+        click.echo(
+            f"  {conflict['surface']}: " + ", ".join(f"{t} {n:,}" for t, n in conflict["types"].items())
+        )
+    if history is not None:
+        click.echo(json.dumps(history, ensure_ascii=False, indent=2))
+    click.echo(f"Kept {outcome['output']:,} of {counted(outcome['input'], 'sentence')}: {output}")
+
+
+def print_score(score: Score) -> None:
+    """Print precision, recall and F1: micro, macro, strict, and per type."""
+    table = _table("", "precision", "recall", "F1", "gold", "predicted", "correct")
+    for name, figures in (("micro", score.micro), ("macro", score.macro), ("strict", score.strict)):
+        table.add_row(name, *_figures(figures), "", "", "")
+    for name, figures in score.per_type.items():
+        counts = (figures.gold, figures.predicted, figures.correct)
+        table.add_row(name, *_figures(figures), *(f"{count:,}" for count in counts))
+    _print(table)
+
+
+def print_trained(outcome: TrainOutcome) -> None:
+    """Print what a tagger that was trained reaches, and how gold and synthetic data were combined."""
+    combination, (low, high) = outcome.combination, outcome.interval
+    print_score(outcome.score)
+    click.echo(
+        f"Micro-F1 {outcome.score.micro.f1:.3f} (95 % interval {low:.3f} to {high:.3f}), trained on "
+        f"{counted(outcome.train_examples, 'example')} in {outcome.seconds:.1f} s."
+    )
+    for recipe, gain in combination.tried.items():
+        click.echo(
+            f"On folds of gold, `{recipe}` gains {gain.f1:+.3f} (standard error {gain.standard_error:.3f})."
+        )
+    if outcome.synthetic is not None:
+        click.echo(f"Recipe: {combination.recipe}.")
+
+
+def _figures(figures: Figures | TypeFigures) -> tuple[str, str, str]:
+    return f"{figures.precision:.3f}", f"{figures.recall:.3f}", f"{figures.f1:.3f}"
+
+
 def print_published(folder: Path, outcome: Published | None, verified: Sequence[VerifiedConfig]) -> None:
     """Say where the dataset is, and how to load each config, which was tried."""
     if outcome is not None:
@@ -278,6 +331,12 @@ def _table(*columns: str) -> Table:
 
     table = Table(box=box.SIMPLE_HEAD)
     numeric = {
+        "precision",
+        "recall",
+        "F1",
+        "gold",
+        "predicted",
+        "correct",
         "calls",
         "answered",
         "to ask",
