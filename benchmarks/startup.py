@@ -26,7 +26,8 @@ def seconds(command: list[str]) -> float:
 def main() -> None:
     """Print both medians and the median ratio."""
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 20
-    seconds(HELP), seconds(BARE)
+    for command in (HELP, BARE):
+        seconds(command)
     pairs = [(seconds(HELP), seconds(BARE)) for _ in range(runs)]
     print(f"synthner --help  {statistics.median(a for a, _ in pairs) * 1000:6.1f} ms")
     print(f"import click     {statistics.median(b for _, b in pairs) * 1000:6.1f} ms")
