@@ -287,7 +287,10 @@ def train(
     predictions: Path | None,
     as_json: bool,
 ) -> None:
-    """Train a tagger on gold, with synthetic data where that helps, and test it."""
+    """Train and test a tagger.
+
+    Synthetic data is used where it helps on folds of gold; the test file decides nothing.
+    """
     from .evaluation.train import train_and_test
 
     outcome = train_and_test(

@@ -13,7 +13,10 @@ from synthner.tests.command_line import done, files_in, refused, synthner
 
 HEAVY = ("datasets", "huggingface_hub", "pyarrow", "numpy", "openai", "rich", "yaml", "jsonschema")
 HEAVY += ("langcodes", "regex", "jinja2", "sqlite3", "asyncio")
-COMMANDS = ("init", "generate", "build", "validate", "publish", "status", "run", "salvage")
+COMMANDS = (
+    *("init", "generate", "build", "validate", "publish", "status", "run"),
+    *("salvage", "curate", "score", "train"),
+)
 PUBLISHED = {"swa_gpt4": {"train": 94, "validation": 28}}
 
 
