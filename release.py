@@ -43,6 +43,7 @@ class Generator:
         sampling: Sampling parameters, sent as written.
         settings: Settings of the engine, as the release writes them.
         languages: Codes of the languages it is used for.
+        curation: Whether its train split is curated against gold.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Generator:
     sampling: Mapping[str, Any]
     settings: Mapping[str, Any]
     languages: tuple[str, ...]
+    curation: bool
 
 
 @dataclass(frozen=True)
@@ -201,6 +203,7 @@ def _generator(source: YamlSource, name: str) -> Generator:
         sampling=value.get("sampling", {}),
         settings=value.get(value["engine"], {}),
         languages=languages,
+        curation=value.get("curation", False),
     )
 
 

@@ -45,8 +45,9 @@ def build(release: Release, *, advance: Callable[[int], None] = _tell_nobody) ->
 
     Raises:
         ReleaseError: If a config has no answered call.
-        DataError: If gold or the journal cannot be used, a config is left without a datapoint, a file cannot
-            be written, or another build of this release is under way.
+        DataError: If gold or the journal cannot be used, a config is left without a datapoint, gold has
+            nothing that curation could learn from, a file cannot be written, or another build of this release
+            is under way.
     """
     if not release.journal.is_file():
         raise ReleaseError("nothing was generated yet", where=str(release.path), hint=_GENERATE_FIRST)
@@ -62,7 +63,9 @@ def build(release: Release, *, advance: Callable[[int], None] = _tell_nobody) ->
             watchers = (made_from.add_answer, lambda _call, _reply: advance(1))
             configs = {}
             for config in release.configs:
-                one = ConfigBuild(config, gold[config.language.code], release.gates, journal, watchers)
+                one = ConfigBuild(
+                    config, gold[config.language.code], release.gates, journal, watchers, seed=release.seed
+                )
                 rejects = staging / "rejects" / release.rejects(config.name).name
                 configs[config.name] = one.run(staging / "dataset", rejects)
             manifest = make_manifest(release, gold, configs)

@@ -1,4 +1,8 @@
-"""The build of one config: answers of the journal through all gates into parquet, split by split."""
+"""The build of one config: answers of the journal through all gates into parquet, split by split.
+
+Batches are written as they pass. Only a split that is curated is held in memory as a whole: curation compares
+its sentences with each other.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +24,7 @@ from ..schema.waterfall import STEPS, Waterfall
 from ..sources.gold import Gold
 from .columns import Batch, Place
 from .contamination import ContaminationGate
+from .curated_split import CURATED_SPLIT, STEP, SplitCuration
 from .duplicates import PRIORITY, DuplicatesGate
 from .gates import iob2_gate, labels_gate, run_gates, text_gate
 from .label_columns import LabelColumns, LabelNumbers
@@ -42,7 +47,8 @@ SAMPLES = 3
 Watcher = Callable[[Call, Reply | None], object]
 
 TOTALS = ("requested", "returned", "published")
-_BEFORE_CURATION = tuple(step for step in STEPS if step != "curation")
+# Every step is shown, also one that nothing reached; curation only where it ran.
+_STEPS_OF_ALL_SPLITS = tuple(step for step in STEPS if step != STEP)
 
 
 def split_file(config: str, split: str) -> str:
@@ -64,10 +70,21 @@ class ConfigBuild:
         gates: What a datapoint must be to be published.
         journal: Where the answers are.
         watchers: Told of every call as it is read, with its reply.
+        seed: The release's seed.
+
+    Raises:
+        DataError: If the config is to be curated and gold train has nothing to learn from.
     """
 
     def __init__(
-        self, config: Config, gold: Gold, gates: Gates, journal: Journal, watchers: Sequence[Watcher] = ()
+        self,
+        config: Config,
+        gold: Gold,
+        gates: Gates,
+        journal: Journal,
+        watchers: Sequence[Watcher] = (),
+        *,
+        seed: int,
     ) -> None:
         self._config = config
         self._journal = journal
@@ -87,6 +104,7 @@ class ConfigBuild:
             ),
         )
         self._comparing_gates = (("duplicates", self._duplicates), ("contamination", self._contamination))
+        self._curation = SplitCuration(config.name, gold, seed) if config.generator.curation else None
         self._calls = _CallTally()
 
     def run(self, folder: Path, rejects_path: Path) -> dict[str, Any]:
@@ -116,17 +134,11 @@ class ConfigBuild:
                 described = self._run_split(split, path, provenance, waterfalls[split], rejects)
                 if described is None:
                     path.unlink()
-                    left_out[split] = (
-                        "no datapoint passed the gates" if planned[split].answered else "no call was answered"
-                    )
+                    left_out[split] = self._why_empty(split, planned[split].answered)
                 else:
                     splits[split] = {"file": split_file(name, split), **described}
         if not splits:
-            raise DataError(
-                "no datapoint is left after the gates",
-                where=name,
-                hint=_where_most_was_lost(waterfalls),
-            )
+            raise self._nothing_left(waterfalls)
         return {
             **self._description(),
             "calls": {
@@ -142,6 +154,7 @@ class ConfigBuild:
             },
             "waterfall": {split: waterfalls[split].as_json() for split in SPLITS if split in waterfalls},
             "contamination": self._contamination.counts,
+            "curation": self._curation.as_json() if self._curation else None,
             "provenance": {
                 "file": provenance_file(name),
                 **asdict(describe_file(folder / provenance_file(name))),
@@ -168,16 +181,14 @@ class ConfigBuild:
         self, split: str, path: Path, provenance: TableWriter, waterfall: Waterfall, rejects: Rejects
     ) -> dict[str, Any] | None:
         """Write one split; return what the manifest says of it, None if it holds no row."""
-        for step in _BEFORE_CURATION:
-            waterfall[step]  # every step is shown, also one that nothing reached
+        for step in _STEPS_OF_ALL_SPLITS:
+            waterfall[step]
         self._duplicates.begin_split(split)
         features = datapoint_features(self._labels)
         tally = _RowTally(self._label_columns, self._labels.names)
         with open_table(path, features) as rows:
-            for batch in self._batches(split, waterfall, rejects):
-                published = self._filter(batch, waterfall, rejects)
+            for published, texts in self._published(split, waterfall, rejects):
                 ids = row_ids(published, self._config.name)
-                texts = self._vocabulary.texts
                 rows.write(datapoint_table(published, ids, texts, features.arrow_schema))
                 provenance.write(provenance_table(published, ids))
                 tally.add(published, ids, texts)
@@ -186,6 +197,40 @@ class ConfigBuild:
         if not tally.examples:
             return None
         return {**asdict(describe_file(path)), "num_bytes": rows.num_bytes, **tally.as_json()}
+
+    def _published(
+        self, split: str, waterfall: Waterfall, rejects: Rejects
+    ) -> Iterator[tuple[Batch, list[str]]]:
+        """Yield what passes the gates, and curation where there is one, with the tokens by number."""
+        texts = self._vocabulary.texts
+        passed = (
+            self._filter(batch, waterfall, rejects) for batch in self._batches(split, waterfall, rejects)
+        )
+        if self._curation is None or split != CURATED_SPLIT:
+            yield from ((batch, texts) for batch in passed)
+            return
+        for batch in passed:
+            self._curation.hold(batch, texts)
+        yield from self._curation.curated(waterfall, rejects)
+
+    def _why_empty(self, split: str, answered: int) -> str:
+        if self._curation and split == CURATED_SPLIT and self._curation.kept_nothing_because:
+            return self._curation.kept_nothing_because
+        return "no datapoint passed the gates" if answered else "no call was answered"
+
+    def _nothing_left(self, waterfalls: dict[str, Waterfall]) -> DataError:
+        reason = self._curation.kept_nothing_because if self._curation else None
+        if reason is not None:
+            return DataError(
+                f"no datapoint is left after {reason}",
+                where=self._config.name,
+                hint="With `curation: false` its generator publishes what passes the gates.",
+            )
+        return DataError(
+            "no datapoint is left after the gates",
+            where=self._config.name,
+            hint=_where_most_was_lost(waterfalls),
+        )
 
     def _filter(self, batch: Batch, waterfall: Waterfall, rejects: Rejects) -> Batch:
         sound = run_gates(self._sentence_gates, batch, waterfall, rejects)

@@ -22,8 +22,8 @@ from ..sources.gold import Gold
 from .parquet import describe_file
 
 _PACKAGE = Path(__file__).resolve().parent.parent
-_OWN_PARTS = ("schema", "sources", "generation", "builders")
-_FOUNDATIONS = ("numpy", "pyarrow", "datasets", "regex")
+_OWN_PARTS = ("schema", "sources", "generation", "evaluation", "builders")
+_FOUNDATIONS = ("numpy", "pyarrow", "datasets", "regex", "datasketch", "python-crfsuite")
 
 
 class Fingerprint:

@@ -120,6 +120,37 @@ def contamination_table(manifest: Manifest) -> Markdown:
     return table(header, rows, "lrrrr")
 
 
+def curation_table(configs: Mapping[str, Config]) -> Markdown:
+    """Show what each share of the data that was tried gains on folds of gold, and whether it was kept.
+
+    Args:
+        configs: The curated configs.
+    """
+    header = ("Config", "Share tried", "Gain in F1", "Standard error", "Kept")
+    rows = [
+        [
+            code(name),
+            share(float(tried)),
+            Markdown(f"{gain['gain']:+.3f}"),
+            Markdown(f"{gain['standard_error']:.3f}"),
+            Markdown("yes" if float(tried) == config["curation"]["share"] else "no"),
+        ]
+        for name, config in configs.items()
+        for tried, gain in config["curation"]["gains"].items()
+    ]
+    return table([Markdown(text) for text in header], rows, "lrrrl")
+
+
+def conflicts_table(config: Config) -> Markdown:
+    """Show the surface forms that have several types in a config even after repair."""
+    header = [Markdown(text) for text in ("Form", "Types after repair", "Types in gold train")]
+    rows = [
+        [cell(conflict["surface"]), *(_types(conflict[source]) for source in ("types", "gold"))]
+        for conflict in config["curation"]["conflicts"]
+    ]
+    return table(header, rows, "lll")
+
+
 def provenance_table() -> Markdown:
     """Show what the columns of the provenance files mean."""
     rows = [[code(column), Markdown(PROVENANCE_MEANINGS[column])] for column in PROVENANCE_COLUMNS]
@@ -177,6 +208,10 @@ def _usable(kept: Mapping[str, int]) -> Markdown:
 def _calls(split: str, calls: Mapping[str, int]) -> str:
     failed = f", {count(calls['failed'])} failed" if calls["failed"] else ""
     return f"{split} {count(calls['answered'])} of {count(calls['planned'])}{failed}"
+
+
+def _types(counts: Mapping[str, int]) -> Markdown:
+    return _list(f"{cell(type_)} {count(number)}" for type_, number in counts.items())
 
 
 def _matches(config: Config, kind: str) -> Markdown:

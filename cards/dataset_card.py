@@ -150,6 +150,7 @@ def _body(manifest: Mapping[str, Any]) -> str:
         samples={name: _samples(config) for name, config in configs.items()},
         step_examples={name: _step_examples(config) for name, config in configs.items()},
         gold=gold,
+        curated={name: config for name, config in configs.items() if config["curation"] is not None},
         citations=list(dict.fromkeys(facts["citation"] for _, facts in gold if facts["citation"])),
     )
 

@@ -124,6 +124,7 @@ def _config(name: str, rows: dict[str, list[Row]]) -> dict[str, Any]:
             kind: {"exact": 2, "normalised": 1, "examples": []}
             for kind in ("seed_copies", "gold_train", "gold_validation", "gold_test")
         },
+        "curation": None,
         "provenance": {"file": f"provenance/{name}.parquet", "sha256": NO_HASH, "bytes": 0},
         "rejects": 7,
     }

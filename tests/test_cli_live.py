@@ -72,7 +72,8 @@ def test_from_a_server_to_load_dataset(release, server, monkeypatch):
     assert published["configs"] == {"swa_gpt4": {"train": 108, "validation": 27}}
     config = manifest["configs"]["swa_gpt4"]
     assert config["base_url"] == server.base_url
-    assert config["prompt"]["user"] == server.received[0].json["messages"][1]["content"]
+    # Four calls go out side by side: any of them may arrive first.
+    assert config["prompt"]["user"] in [call.json["messages"][1]["content"] for call in server.received]
     labels = next(step for step in config["waterfall"]["train"] if step["step"] == "labels")
     assert labels["lost"] == {"label outside the set": 12}
 

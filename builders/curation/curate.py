@@ -5,24 +5,33 @@ Gold decides, and only gold: its labels, its folds. The steps, in order:
 - `repeats`: a sentence that repeats or nearly repeats an earlier one is dropped.
 - `held-out`: a sentence that nearly repeats one of held-out gold is dropped; it would leak.
 - `language`: a sentence that is not written like gold is dropped.
+- `labels`: all sentences are dropped, if their labels agree with gold hardly better than chance does.
 - `repairs`: labels are repaired; nothing is dropped.
 - `selection`: sentences are ranked by their agreement with gold, and as many are kept as help on its folds.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from ...schema.example import Example
 from ...schema.labels import LabelSet
-from .likeness import FEWEST_GOLD, unlike_gold
+from . import chance, likeness, selection
+from .chance import Agreement, agreement_on_mentions
+from .likeness import unlike_gold
 from .near_duplicates import near_copies, near_duplicates
-from .repairs import Conflict, LabelChange, repair_labels
-from .selection import Selection, select
+from .repairs import REPAIRS, Conflict, LabelChange, repair_labels
+from .selection import SHARES, Selection, select
 
-STEPS = ("repeats", "held-out", "language", "repairs", "selection")
+REPEATS, HELD_OUT, LANGUAGE, LABELS, REPAIR, SELECTION = STEPS = (
+    "repeats",
+    "held-out",
+    "language",
+    "labels",
+    "repairs",
+    "selection",
+)
 
 # From this share of a config on, what is wrong with sentences is wrong with the config.
 MOST = 0.5
@@ -90,6 +99,7 @@ def curate(
     *,
     held_out: Mapping[str, Sequence[Example]],
     seed: int,
+    steps: Collection[str] = STEPS,
 ) -> Curation:
     """Curate synthetic sentences against gold.
 
@@ -99,91 +109,141 @@ def curate(
         labels: The label set.
         held_out: Gold that must not leak into the data, by the name of its split.
         seed: Decides halves, samples and folds.
+        steps: The steps to take; they run in the order of `STEPS`.
     """
-    verdicts: dict[int, Verdict] = {}
-    steps: dict[str, StepOutcome] = {}
-
-    def drop(step: str, reasons: Mapping[int, str]) -> list[int]:
-        verdicts.update({place: Verdict(False, step, reason) for place, reason in reasons.items()})
-        left = [place for place in range(len(synthetic)) if place not in verdicts]
-        steps[step] = StepOutcome(len(left), len(reasons))
-        return left
-
-    left = drop("repeats", _repeats(synthetic))
-    left = drop("held-out", _copies(synthetic, left, held_out))
-    unlike = unlike_gold([synthetic[place] for place in left], gold)
-    left = drop("language", {left[place]: "not written like gold" for place in unlike})
-    repaired = repair_labels([synthetic[place] for place in left], gold, labels)
-    steps["repairs"] = StepOutcome(len(left), 0, repaired.counts)
-    examples = {place: one.example for place, one in zip(left, repaired.repaired, strict=True)}
-    selection = select(list(examples.values()), gold, seed=seed)
-    chosen = {left[number] for number in selection.kept}
-    steps["selection"] = StepOutcome(len(chosen), len(left) - len(chosen))
-    for place, one, agreement in zip(left, repaired.repaired, selection.agreement, strict=True):
-        kept = place in chosen
-        reason = "" if kept else _why_not_selected(selection)
-        verdicts[place] = Verdict(kept, "" if kept else "selection", reason, one.changes, agreement)
+    work = _Work(synthetic)
+    agreement = None
+    if REPEATS in steps:
+        repeated = near_duplicates(synthetic)
+        work.drop(REPEATS, [None if of is None else f"repeats {synthetic[of].id}" for of in repeated])
+    if HELD_OUT in steps:
+        copies = near_copies(work.examples(), held_out)
+        work.drop(
+            HELD_OUT,
+            [
+                f"repeats a sentence of gold {copies[number]}" if number in copies else None
+                for number in range(len(work.left))
+            ],
+        )
+    if LANGUAGE in steps:
+        unlike = set(unlike_gold(work.examples(), gold))
+        work.drop(
+            LANGUAGE,
+            ["not written like gold" if number in unlike else None for number in range(len(work.left))],
+        )
+    if LABELS in steps:
+        agreement = agreement_on_mentions(work.examples(), gold, seed=seed)
+        random = agreement is not None and agreement.is_chance
+        reason = "the labels of the data agree with gold hardly better than chance" if random else None
+        work.drop(LABELS, [reason] * len(work.left))
+    repaired = repair_labels(work.examples(), gold, labels, repairs=REPAIRS if REPAIR in steps else ())
+    work.steps[REPAIR] = StepOutcome(len(work.left), 0, repaired.counts)
+    examples = [one.example for one in repaired.repaired]
+    selected = (
+        select(examples, gold, seed=seed)
+        if SELECTION in steps
+        else Selection(tuple(range(len(examples))), (1.0,) * len(examples), 1.0, {})
+    )
+    for place, one, judged in zip(work.left, repaired.repaired, selected.agreement, strict=True):
+        work.verdicts[place] = Verdict(changes=one.changes, agreement=judged)
+    kept = set(selected.kept)
+    work.drop(
+        SELECTION,
+        [
+            None if number in kept else _why_not_selected(example, selected)
+            for number, example in enumerate(examples)
+        ],
+    )
+    findings = [
+        *_findings_on_data(synthetic, work.steps),
+        *_findings_on_labels(agreement),
+        *_findings_on_gold(gold, agreement),
+        *_findings_on_selection(selected),
+    ]
     return Curation(
-        examples=tuple(examples[place] for place in left if place in chosen),
-        verdicts=tuple(verdicts[place] for place in range(len(synthetic))),
-        steps=steps,
-        findings=(*_findings(synthetic, gold, verdicts, selection), *repaired.unknown),
+        examples=tuple(examples[number] for number in selected.kept),
+        verdicts=tuple(work.verdicts),
+        steps=work.steps,
+        findings=(*findings, *repaired.unknown),
         conflicts=tuple(repaired.conflicts),
-        selection=selection,
+        selection=selected,
     )
 
 
-def _repeats(synthetic: Sequence[Example]) -> dict[int, str]:
-    return {
-        place: f"repeats {synthetic[first].id}"
-        for place, first in enumerate(near_duplicates(synthetic))
-        if first is not None
-    }
+class _Work:
+    """The sentences while steps drop some of them."""
+
+    def __init__(self, synthetic: Sequence[Example]) -> None:
+        self._synthetic = synthetic
+        self.left = list(range(len(synthetic)))
+        self.verdicts = [Verdict()] * len(synthetic)
+        self.steps: dict[str, StepOutcome] = {}
+
+    def examples(self) -> list[Example]:
+        """Return the sentences that are left."""
+        return [self._synthetic[place] for place in self.left]
+
+    def drop(self, step: str, reasons: Sequence[str | None]) -> None:
+        """Drop each sentence left that has a reason."""
+        before, self.left = self.left, []
+        for place, reason in zip(before, reasons, strict=True):
+            if reason is None:
+                self.left.append(place)
+            else:
+                self.verdicts[place] = replace(self.verdicts[place], kept=False, step=step, reason=reason)
+        self.steps[step] = StepOutcome(len(self.left), len(before) - len(self.left))
 
 
-def _copies(
-    synthetic: Sequence[Example], left: Sequence[int], held_out: Mapping[str, Sequence[Example]]
-) -> dict[int, str]:
-    copies = near_copies([synthetic[place] for place in left], held_out)
-    return {left[number]: f"repeats a sentence of gold {split}" for number, split in copies.items()}
-
-
-def _why_not_selected(selection: Selection) -> str:
-    if not selection.share:
+def _why_not_selected(example: Example, selected: Selection) -> str:
+    if not selected.share:
         return "no share of the data helps on folds of gold"
-    return "agrees less with gold than what is kept, or has no mention where gold has few such sentences"
+    if example.mentions:
+        return "agrees less with gold than what is kept"
+    return "has no mention, and gold has fewer such sentences"
 
 
-def _findings(
-    synthetic: Sequence[Example],
-    gold: Sequence[Example],
-    verdicts: Mapping[int, Verdict],
-    selection: Selection,
-) -> list[str]:
-    """Say in words what is wrong with the data as a whole."""
+def _findings_on_data(synthetic: Sequence[Example], steps: Mapping[str, StepOutcome]) -> Iterator[str]:
+    """Say what is wrong with most of the sentences."""
     if not synthetic:
-        return ["There is nothing to curate."]
-    lost = Counter(verdict.step for verdict in verdicts.values() if not verdict.kept)
-    findings = [
-        f"{lost[step] / len(synthetic):.0%} of the sentences {what}."
-        for step, what in (
-            ("repeats", "repeat another one"),
-            ("held-out", "copy held-out gold: they would leak it"),
-            ("language", "are not written in the language of gold"),
-        )
-        if lost[step] >= MOST * len(synthetic)
-    ]
+        yield "There is nothing to curate."
+        return
+    for step, what in (
+        (REPEATS, "repeat another one"),
+        (HELD_OUT, "copy held-out gold: they would leak it"),
+        (LANGUAGE, "are not written in the language of gold"),
+    ):
+        if step in steps:
+            lost, reached = steps[step].lost, steps[step].lost + steps[step].kept
+            if lost and lost >= MOST * reached:
+                yield f"{lost:,} of {reached:,} sentences {what}."
     if not any(example.mentions for example in synthetic):
-        findings.append("No sentence has a mention: there is nothing to learn from but what is no name.")
-    if len(gold) < FEWEST_GOLD:
-        findings.append(
-            f"{len(gold)} gold sentences are too few to judge language, or how much of the data helps."
+        yield "No sentence has a mention: there is nothing to learn from but what is no name."
+
+
+def _findings_on_labels(agreement: Agreement | None) -> Iterator[str]:
+    if agreement is not None and agreement.is_chance:
+        yield (
+            "Labels agree with gold on where mentions are hardly better than chance: nothing is kept. "
+            f"Kappa is {agreement.kappa:.2f}; gold reaches {agreement.gold:.2f} with itself."
         )
-    for share, gain in selection.gains.items():
-        findings.append(
+
+
+def _findings_on_gold(gold: Sequence[Example], agreement: Agreement | None) -> Iterator[str]:
+    """Say what gold is too small to tell."""
+    few = f"{len(gold)} gold sentences are too few to tell"
+    if len(gold) < likeness.FEWEST_GOLD:
+        yield f"{few} whether the sentences are in their language."
+    if len(gold) < chance.FEWEST_GOLD or (agreement is not None and not agreement.can_judge):
+        yield f"{few} whether labels are better than random ones."
+    if len(gold) < selection.FEWEST_GOLD:
+        yield f"{few} how many sentences help: the better {SHARES[0]:.0%} of those with mentions is kept."
+
+
+def _findings_on_selection(selected: Selection) -> Iterator[str]:
+    for share, gain in selected.gains.items():
+        yield (
             f"With the best {share:.0%} of the sentences with mentions, folds of gold gain {gain.f1:+.3f} F1 "
             f"(standard error {gain.standard_error:.3f})."
         )
-    if selection.gains and not selection.share:
-        findings.append("Nothing is kept: gold alone does better.")
-    return findings
+    if selected.gains and not selected.share:
+        yield "Nothing is kept: gold alone does better."

@@ -7,7 +7,9 @@ label.
 
 How many to keep is decided on gold: its folds are predicted by taggers trained on the other folds with each
 share of the ranking, and with none. What a share probably gains weighs these folds against what synthetic
-data gained elsewhere (`evaluation.combination`); nothing is kept, if no share probably gains.
+data gained elsewhere (`evaluation.combination`); nothing is kept, if no share probably gains. All is kept, if
+all probably gains and no smaller share clearly gains more: folds of little gold too often prefer the wrong
+one.
 """
 
 from __future__ import annotations
@@ -28,6 +30,9 @@ from ...schema.iob2 import OUTSIDE
 
 SHARES = (0.5, 1.0)
 """Shares of the ranked sentences with mentions that are tried."""
+
+# A smaller share must gain this many of its standard errors more than a greater one.
+CLEARLY_MORE = 2
 
 FOLDS = 3
 FEWEST_GOLD = 10
@@ -63,9 +68,14 @@ def select(synthetic: Sequence[Example], gold: Sequence[Example], *, seed: int) 
         synthetic: Sentences with labels of gold's types.
         gold: Gold sentences.
         seed: Decides halves, samples and folds.
+
+    Returns:
+        The selection; nothing, if no sentence has a mention.
     """
     if not synthetic:
         return Selection((), (), 0.0, {})
+    if not any(map(_has_mention, synthetic)):
+        return Selection((), (0.0,) * len(synthetic), 0.0, {})
     agreement = agreement_with_gold(synthetic, gold, seed=seed)
     gains = {}
     if len(gold) >= FEWEST_GOLD:
@@ -150,5 +160,12 @@ def _gains(
 
 
 def _chosen_share(gains: Mapping[float, Gain]) -> float:
-    share, gain = max(gains.items(), key=lambda tried: tried[1].expected)
-    return share if gain.expected > 0 else 0.0
+    """Return the greatest share that probably gains, or one that clearly gains more."""
+    helpful = {share: gain for share, gain in gains.items() if gain.expected > 0}
+    if not helpful:
+        return 0.0
+    chosen = max(helpful)
+    for share, gain in helpful.items():
+        if gain.f1 - CLEARLY_MORE * gain.standard_error > helpful[chosen].f1:
+            chosen = share
+    return chosen

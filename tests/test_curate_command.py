@@ -1,0 +1,179 @@
+import gzip
+import json
+
+import pytest
+
+from synthner.tests.command_line import done, refused
+from synthner.tests.curation_sentences import rows_of, sentences, write
+
+STEPS = ("tags", "repeats", "held-out", "language", "labels", "repairs", "selection")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a folder with gold, test and data: sound, repeated, leaked and foreign sentences."""
+    write(tmp_path / "gold.jsonl", sentences(60, name="gold"))
+    test = sentences(20, name="test")
+    write(tmp_path / "test.jsonl", test)
+    sound = sentences(60, name="synthetic")
+    foreign = sentences(10, name="foreign", language="greek")
+    write(tmp_path / "data.jsonl", [*sound, *sound[:5], *test[:5], *foreign])
+    return tmp_path
+
+
+def curated(folder, *arguments):
+    command = ("curate", "data.jsonl", "--gold", "gold.jsonl", "-o", "out.jsonl", *arguments, "--json")
+    return done(*command, folder=folder).json
+
+
+def test_every_sentence_is_kept_or_rejected_with_its_reason(folder):
+    found = curated(folder, "--test", "test.jsonl", "--rejects", "rejects.jsonl")
+    kept, rejected = rows_of(folder / "out.jsonl"), rows_of(folder / "rejects.jsonl")
+    assert {"input", "output", "steps"} <= set(found)
+    assert (found["input"], found["output"]) == (80, len(kept))
+    assert len(kept) + len(rejected) == 80
+    assert len({row["id"] for row in [*kept, *rejected]}) == 80
+    assert all(list(row) == ["id", "tokens", "ner_tags"] for row in kept)
+    assert all(row["step"] in STEPS and row["reason"] and not row["kept"] for row in rejected)
+    assert tuple(found["steps"]) == STEPS
+    assert {name: step["lost"] for name, step in found["steps"].items()} == {
+        name: sum(row["step"] == name for row in rejected) for name in STEPS
+    }
+    leaked = [row for row in rejected if row["step"] == "held-out"]
+    assert {row["reason"] for row in leaked} == {"repeats a sentence of gold test"}
+    assert len(leaked) >= 5
+    assert {row["id"] for row in rejected if row["step"] == "language"} >= {f"foreign-{n}" for n in range(10)}
+
+
+def test_the_same_files_and_seed_give_the_same_bytes(folder):
+    write(folder / "validation.jsonl", sentences(10, name="validation"))
+    held_out = ("--test", "test.jsonl", "--validation", "validation.jsonl")
+    first = curated(folder, *held_out, "--seed", "3")
+    before = (folder / "out.jsonl").read_bytes()
+    (folder / "out.jsonl").unlink()
+    (folder / "another.jsonl").write_text("no data\n", encoding="utf-8")
+    assert curated(folder, *held_out[2:], *held_out[:2], "--seed", "3") == first
+    assert (folder / "out.jsonl").read_bytes() == before
+
+
+def test_one_sentence_is_explained(folder):
+    found = curated(folder, "--explain", "foreign-3")
+    assert found["explained"]["id"] == "foreign-3"
+    assert (found["explained"]["step"], found["explained"]["kept"]) == ("language", False)
+    ended = done(
+        "curate",
+        "data.jsonl",
+        "--gold",
+        "gold.jsonl",
+        "-o",
+        "o.jsonl",
+        "--explain",
+        "foreign-3",
+        folder=folder,
+    )
+    assert "not written like gold" in ended.stdout
+
+
+def test_types_that_gold_does_not_have_become_outside(folder):
+    rows = [
+        {"id": row["id"], "tokens": [*row["tokens"], "Acme"], "ner_tags": [*row["ner_tags"], "B-ORG"]}
+        for row in rows_of(folder / "data.jsonl")[:60]
+    ]
+    (folder / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    found = curated(folder)
+    assert "Mentions of types that gold does not have became O: ORG 60." in found["findings"]
+    assert found["output"] > 0
+    assert {tag[2:] for row in rows_of(folder / "out.jsonl") for tag in row["ner_tags"]} <= {"", "PER", "LOC"}
+
+
+def test_sentences_without_sound_tags_are_rejected_and_unreadable_rows_counted(folder):
+    with (folder / "data.jsonl").open("a", encoding="utf-8") as lines:
+        lines.write('{"id": "odd", "tokens": ["Mara", "left"], "ner_tags": ["PER", "O"]}\n')
+        lines.write('{"id": "short", "tokens": ["Mara", "left"], "ner_tags": ["O"]}\n')
+    found = curated(folder, "--rejects", "rejects.jsonl")
+    assert found["input"] == 81
+    assert found["steps"]["tags"] == {"kept": 80, "lost": 1, "changed": {}}
+    assert any(finding.startswith("1 rows of the data cannot be read") for finding in found["findings"])
+    assert [row["id"] for row in rows_of(folder / "rejects.jsonl") if row["step"] == "tags"] == ["odd"]
+    assert len(rows_of(folder / "out.jsonl")) + len(rows_of(folder / "rejects.jsonl")) == found["input"]
+
+
+def test_a_held_out_sentence_with_odd_tags_must_not_leak_either(folder):
+    row = rows_of(folder / "data.jsonl")[0]
+    row["ner_tags"] = ["PERSON"] * len(row["tokens"])
+    (folder / "odd.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    assert curated(folder, "--test", "odd.jsonl")["steps"]["held-out"]["lost"] >= 1
+
+
+def test_other_formats_are_read(folder):
+    gold = "\n\n".join(
+        "\n".join(f"{token}\t{tag}" for token, tag in zip(row["tokens"], row["ner_tags"], strict=True))
+        for row in rows_of(folder / "gold.jsonl")
+    )
+    (folder / "gold.conll").write_text(gold + "\n", encoding="utf-8")
+    with gzip.open(folder / "data.jsonl.gz", "wb") as stream:
+        stream.write((folder / "data.jsonl").read_bytes())
+    wanted = curated(folder)
+    command = ("curate", "data.jsonl.gz", "--gold", "gold.conll", "-o", "same.jsonl", "--json")
+    assert done(*command, folder=folder).json == wanted
+    assert (folder / "same.jsonl").read_bytes() == (folder / "out.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("empty", ["data.jsonl", "gold.jsonl", "test.jsonl"])
+def test_an_empty_file_is_a_clear_error(folder, empty):
+    (folder / empty).write_text("", encoding="utf-8")
+    command = ("curate", "data.jsonl", "--gold", "gold.jsonl", "--test", "test.jsonl", "-o", "out.jsonl")
+    assert empty in refused(*command, folder=folder)
+    assert not (folder / "out.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "tag", "message"),
+    [
+        ("gold.jsonl", "O", "gold has no mention to learn from"),
+        ("gold.jsonl", "PER", "gold has no mention to learn from"),
+        ("data.jsonl", "PER", "no sentence has IOB2 tags"),
+    ],
+    ids=["gold all O", "gold without IOB2 tags", "data without IOB2 tags"],
+)
+def test_files_that_nothing_can_be_learned_from_are_clear_errors(folder, file, tag, message):
+    row = json.dumps({"id": "1", "tokens": ["Mara", "left"], "ner_tags": [tag, "O"]})
+    (folder / file).write_text(row + "\n", encoding="utf-8")
+    said = refused("curate", "data.jsonl", "--gold", "gold.jsonl", "-o", "out.jsonl", folder=folder)
+    assert message in said
+    assert file in said
+    assert not (folder / "out.jsonl").exists()
+
+
+def test_files_that_are_the_same_are_wrong_usage(folder):
+    command = ("curate", "data.jsonl", "--gold", "gold.jsonl", "-o", "gold.jsonl")
+    before = (folder / "gold.jsonl").read_bytes()
+    assert "must be different files" in refused(*command, folder=folder, status=2)
+    assert (folder / "gold.jsonl").read_bytes() == before
+
+
+def test_an_unknown_id_is_a_clear_error(folder):
+    command = ("curate", "data.jsonl", "--gold", "gold.jsonl", "-o", "out.jsonl", "--explain", "nobody")
+    assert "no sentence has the id `nobody`" in refused(*command, folder=folder)
+
+
+def test_training_and_scoring_agree(folder):
+    command = ("train", "--gold", "gold.jsonl", "--synthetic", "data.jsonl", "--test", "test.jsonl")
+    trained = done(*command, "--predictions", "predicted.conll", "--json", folder=folder).json
+    assert {"micro", "macro", "strict", "per_type", "interval", "seconds", "train_examples"} <= set(trained)
+    low, high = trained["interval"]
+    assert low <= trained["micro"]["f1"] <= high
+    assert trained["train_examples"] >= 60
+    assert set(trained["per_type"]) == {"LOC", "PER"}
+    scored = done("score", "test.jsonl", "predicted.conll", "--json", folder=folder).json
+    for average in ("micro", "macro", "strict"):
+        assert {"precision", "recall", "f1"} <= set(scored[average])
+        assert trained[average] == scored[average]
+    assert trained["per_type"] == scored["per_type"]
+    assert scored["micro"]["f1"] > 0.5
+
+
+def test_gold_scored_against_itself_is_perfect(folder):
+    (folder / "copy.jsonl").write_bytes((folder / "test.jsonl").read_bytes())
+    scored = done("score", "test.jsonl", "copy.jsonl", "--json", folder=folder).json
+    assert scored["micro"] == scored["macro"] == scored["strict"] == {"precision": 1, "recall": 1, "f1": 1}
