@@ -138,7 +138,9 @@ def publish(release: Path, folder: Path, as_json: bool) -> None:
     The folder is laid out as the Hub wants it, and every config is loaded back from it. RELEASE is a
     release.yaml or its folder.
     """
-    _publish(_open(release), folder, as_json)
+    published = _publish(_open(release), folder, as_json)
+    if as_json:
+        console.print_json(published)
 
 
 @synthner.command()
@@ -186,7 +188,10 @@ def run(release: Path, folder: Path | None, as_json: bool) -> None:
     manifest = _build(opened)
     if not as_json:
         console.print_waterfalls(manifest)
-    _publish(opened, folder or opened.dataset, as_json)
+    published = _publish(opened, folder or opened.dataset, as_json)
+    if as_json:
+        totals = {name: config["totals"] for name, config in manifest["configs"].items()}
+        console.print_json({**published, "generated": summary.as_json(), "totals": totals})
     if summary.failed:
         raise click.exceptions.Exit(1)
 
@@ -366,7 +371,8 @@ def _build(release: Release) -> dict[str, Any]:
     return manifest
 
 
-def _publish(release: Release, folder: Path, as_json: bool) -> None:
+def _publish(release: Release, folder: Path, as_json: bool) -> dict[str, Any]:
+    """Publish and load back; return what was done, and print it unless JSON is wanted."""
     from .cards.dataset_card import card_to_publish
     from .hub.folder import check_target, publish_to_folder
     from .hub.verification import verify_folder
@@ -378,18 +384,15 @@ def _publish(release: Release, folder: Path, as_json: bool) -> None:
         card = card_to_publish(release.dataset, folder / CARD)
         outcome = publish_to_folder(release.dataset, folder, card)
     verified = verify_folder(folder)
-    if as_json:
-        console.print_json(
-            {
-                "folder": str(folder.resolve()),
-                "written": list(outcome.written) if outcome else [],
-                "unchanged": list(outcome.unchanged) if outcome else [],
-                "removed": list(outcome.removed) if outcome else [],
-                "configs": {config.name: dict(config.examples) for config in verified},
-            }
-        )
-    else:
+    if not as_json:
         console.print_published(folder, outcome, verified)
+    return {
+        "folder": str(folder.resolve()),
+        "written": list(outcome.written) if outcome else [],
+        "unchanged": list(outcome.unchanged) if outcome else [],
+        "removed": list(outcome.removed) if outcome else [],
+        "configs": {config.name: dict(config.examples) for config in verified},
+    }
 
 
 def _show_plan(release: Release, only: tuple[str, ...], as_json: bool) -> None:

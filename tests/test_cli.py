@@ -261,7 +261,10 @@ def test_what_people_write_into_the_card_is_kept(built):
         path.read_text(encoding="utf-8").replace("NER (Swahili)", "NER, rebuilt"), encoding="utf-8"
     )
 
-    assert done("run", "--json", folder=built).json["configs"] == PUBLISHED
+    outcome = done("run", "--json", folder=built).json
+    assert outcome["configs"] == PUBLISHED
+    assert outcome["totals"]["swa_gpt4"]["published"] == sum(PUBLISHED["swa_gpt4"].values())
+    assert outcome["generated"]["configs"]["swa_gpt4"]["splits"]["train"]["answered"] == 12
 
     text = card.read_text(encoding="utf-8")
     assert "NER, rebuilt" in text
