@@ -111,13 +111,8 @@ class SplitCuration:
         """Return what the manifest says about the curation; None if there was nothing to curate."""
         if self._curation is None:
             return None
-        selection = self._curation.selection
         return {
-            "share": selection.share,
-            "gains": {
-                str(share): {"gain": gain.f1, "standard_error": gain.standard_error}
-                for share, gain in selection.gains.items()
-            },
+            **self._curation.selection.as_json(),
             "findings": list(self._curation.findings),
             "conflicts": [asdict(conflict) for conflict in self._curation.conflicts[:CONFLICTS_SHOWN]],
         }

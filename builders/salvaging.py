@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -122,14 +122,11 @@ def _salvage_by_gates(
         vocabulary.make_room()
 
     calls = 0
-    for response in read_responses(raw):
+    for place, response in _calls(raw, rejects, progress):
         calls += 1
-        progress(1)
-        place = _place(response)
-        if response.text is None:
-            rejects.source(place, None, "call failed", response.error or "")
+        if response.error is not None:
             continue
-        reader.read(response.text, place, requested=0)
+        reader.read(response.text or "", place, requested=0)
         if reader.is_full:
             pass_on()
     pass_on()
@@ -141,19 +138,28 @@ def _salvage_by_gates(
     return SalvageOutcome(calls, steps["returned"].kept, steps["text"].kept, steps)
 
 
+def _calls(
+    raw: Path, rejects: Rejects, progress: Callable[[int], None]
+) -> Iterator[tuple[Place, RecordedResponse]]:
+    """Yield every recorded call; one that failed goes to the rejects as well."""
+    for response in read_responses(raw):
+        progress(1)
+        place = _place(response)
+        if response.error is not None:
+            rejects.source(place, None, "call failed", response.error)
+        yield place, response
+
+
 def _salvage_by_paper_rule(
     raw: Path, labels: LabelSet, output: TextIO, rejects: Rejects, progress: Callable[[int], None]
 ) -> SalvageOutcome:
     calls = returned = usable = 0
-    for response in read_responses(raw):
+    for place, response in _calls(raw, rejects, progress):
         calls += 1
-        progress(1)
-        place = _place(response)
-        if response.text is None:
-            rejects.source(place, None, "call failed", response.error or "")
+        if response.error is not None:
             continue
         result = salvage_by_paper_rule(
-            response.text, structured=response.structured, labels=len(labels.names)
+            response.text or "", structured=response.structured, labels=len(labels.names)
         )
         returned += result.returned
         usable += len(result.kept)

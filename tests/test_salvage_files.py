@@ -134,3 +134,17 @@ def test_real_responses(tmp_path, shared, model, language):
         and "None" not in row["tokens"]
     )
     assert authors - published == Counter()
+
+
+def test_a_call_that_failed_is_told_from_a_model_with_nothing_to_say(tmp_path):
+    raw, rejects = tmp_path / "raw.jsonl", tmp_path / "rejects.jsonl"
+    raw.write_text(
+        '{"response": null, "error": {"message": "expired"}}\n{"choices": [{"message": {"content": null}}]}\n',
+        encoding="utf-8",
+    )
+
+    outcome = salvage_file(raw, tmp_path / "out.jsonl", LabelSet.of_types(["PER"]), rejects=rejects)
+
+    assert (outcome.calls, outcome.returned, outcome.usable) == (2, 0, 0)
+    reasons = [json.loads(line)["reason"] for line in rejects.read_text(encoding="utf-8").splitlines()]
+    assert reasons == ["call failed", "empty response"]

@@ -42,18 +42,13 @@ class CurateOutcome:
 
     def as_json(self) -> dict[str, Any]:
         """Return the outcome as `synthner curate --json` prints it."""
-        selection = self.curation.selection
         usable = len(self.curation.verdicts)
         steps = {TAGS: StepOutcome(usable, len(self.data) - usable), **self.curation.steps}
         return {
             "input": len(self.data),
             "output": len(self.curation.examples),
             "steps": {name: asdict(step) for name, step in steps.items()},
-            "share": selection.share,
-            "gains": {
-                str(share): {"gain": gain.f1, "standard_error": gain.standard_error}
-                for share, gain in selection.gains.items()
-            },
+            **self.curation.selection.as_json(),
             "findings": list(self.findings),
             "conflicts": [asdict(conflict) for conflict in self.curation.conflicts[:CONFLICTS_SHOWN]],
         }

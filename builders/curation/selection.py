@@ -18,6 +18,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 import numpy as np
 
@@ -59,6 +60,16 @@ class Selection:
     agreement: tuple[float, ...]
     share: float
     gains: Mapping[float, Gain]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the share and the gains, as the manifest and `synthner curate --json` have them."""
+        return {
+            "share": self.share,
+            "gains": {
+                str(share): {"gain": gain.f1, "standard_error": gain.standard_error}
+                for share, gain in self.gains.items()
+            },
+        }
 
 
 def select(synthetic: Sequence[Example], gold: Sequence[Example], *, seed: int) -> Selection:
