@@ -139,7 +139,8 @@ def test_real_responses(tmp_path, shared, model, language):
 def test_a_call_that_failed_is_told_from_a_model_with_nothing_to_say(tmp_path):
     raw, rejects = tmp_path / "raw.jsonl", tmp_path / "rejects.jsonl"
     raw.write_text(
-        '{"response": null, "error": {"message": "expired"}}\n{"choices": [{"message": {"content": null}}]}\n',
+        '{"response": null, "error": {"message": "expired"}}\n'
+        '{"choices": [{"message": {"content": null}}]}\n',
         encoding="utf-8",
     )
 
