@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
     from rich.table import Table
 
+    from .builders.explain import History
     from .evaluation.scoring import Figures, Score, TypeFigures
     from .evaluation.train import TrainOutcome
     from .generation.generate import ConfigStatus, GenerateSummary, Outcome
@@ -33,6 +34,13 @@ INTERRUPTED = 130
 
 # A table that is piped or logged must not be folded at 80 columns.
 WIDTH_WITHOUT_TERMINAL = 160
+
+# A response up to this length is shown whole; of a longer one, the part around a datapoint.
+RESPONSE_CHARACTERS = 1200
+CHARACTERS_BEFORE, CHARACTERS_AFTER = 200, 400
+
+# JSON leaves these as they are, and some terminals obey them.
+_FURTHER_CONTROLS = re.compile("[\x7f-\x9f]")
 
 
 def prepare_streams() -> None:
@@ -59,8 +67,9 @@ def print_counts(**counts: int) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON object on stdout, in UTF-8."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    """Print one JSON object on stdout, in UTF-8; only control characters are escaped."""
+    written = json.dumps(value, ensure_ascii=False, indent=2)
+    click.echo(_FURTHER_CONTROLS.sub(lambda match: f"\\u{ord(match.group()):04x}", written))
 
 
 def print_error(error: SynthnerError) -> None:
@@ -172,6 +181,45 @@ def print_curated(outcome: Mapping[str, Any], history: Mapping[str, Any] | None,
     click.echo(f"Kept {outcome['output']:,} of {counted(outcome['input'], 'sentence')}: {output}")
 
 
+def print_history(history: History) -> None:
+    """Print the way of one datapoint from the raw response to the verdict."""
+    call, found, outcome = history.call, history.found, history.outcome
+    click.secho(history.id, bold=True)
+    _print_fact(
+        "call", f"{call.index} of {call.split} in {call.config}: {history.model}, engine {call.engine}"
+    )
+    _print_fact("key", call.key)
+    _print_fact("prompt", f"sha256 {call.prompt_sha256}" if call.prompt_sha256 else "not known")
+    seeds = f"{', '.join(call.seed_ids)} (revision {call.seed_revision})" if call.seed_ids else "not known"
+    _print_fact("seeds", seeds)
+    _print_fact(
+        "sampling", ", ".join(f"{key} {value}" for key, value in call.sampling.items()) or "none known"
+    )
+    _print_fact("finished", history.finish_reason or "not known")
+    _print_response(history)
+    _print_fact("found", f"datapoint {found.item} of the response, parse path {found.parse_path}")
+    if not history.is_readable:
+        _print_fact("as sent", found.source)
+    elif len(found.tokens or ()) == len(found.tags or ()):
+        _print_fact("as sent", _labelled(found.tokens or (), found.tags or ()))
+    else:
+        _print_fact("tokens", " ".join(map(str, found.tokens or ())))
+        _print_fact("tags", " ".join(map(str, found.tags or ())))
+    for number, change in enumerate(outcome.changes):
+        before, after = change["before"], change["after"]
+        text = f"{change['step']}: word {change['position']}: {before} → {after}"
+        _print_fact("" if number else "changes", text)
+    if not outcome.changes:
+        _print_fact("changes", "none")
+    if outcome.published is None:
+        _print_fact("dropped", f"at {outcome.step}: {outcome.reason}")
+    else:
+        _print_fact("published", f"in {call.config}, {call.split}")
+        _print_fact("labels", _labelled(outcome.published["tokens"], outcome.published["ner_tags"]))
+    if outcome.agreement is not None:
+        _print_fact("agreement", f"{outcome.agreement:.3f} with gold")
+
+
 def print_score(score: Score) -> None:
     """Print precision, recall and F1: micro, macro, strict, and per type."""
     table = _table("", "precision", "recall", "F1", "gold", "predicted", "correct")
@@ -191,9 +239,10 @@ def print_trained(outcome: TrainOutcome) -> None:
         f"Micro-F1 {outcome.score.micro.f1:.3f} (95 % interval {low:.3f} to {high:.3f}), trained on "
         f"{counted(outcome.train_examples, 'example')} in {outcome.seconds:.1f} s."
     )
-    for recipe, gain in combination.tried.items():
+    if (gain := combination.tried) is not None:
         click.echo(
-            f"On folds of gold, `{recipe}` gains {gain.f1:+.3f} (standard error {gain.standard_error:.3f})."
+            f"On folds of gold, synthetic data gains {gain.f1:+.3f} "
+            f"(standard error {gain.standard_error:.3f})."
         )
     if outcome.synthetic is not None:
         click.echo(f"Recipe: {combination.recipe}.")
@@ -272,19 +321,33 @@ class GenerationProgress:
         )
 
 
-@contextmanager
-def progress_bar(title: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
-    """Show a bar with rate and remaining time on a terminal's stderr; nothing anywhere else.
+class BuildProgress:
+    """Shows on a terminal's stderr how `build` goes: a bar of the calls read, and what is being curated."""
 
-    Yields:
-        A function to call with the units done since the last call.
-    """
-    if not sys.stderr.isatty():
-        yield lambda _done: None
-        return
-    with _bars(unit) as bars:
-        task = bars.add_task(title, total=total)
-        yield lambda done: bars.advance(task, done)
+    def __init__(self, calls: int) -> None:
+        self._calls = calls
+        self._bars: Progress | None = None
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty():
+            self._bars = _bars("calls")
+            self._task = self._bars.add_task("Building", total=self._calls)
+            self._bars.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._bars:
+            self._bars.stop()
+
+    def advance(self, calls: int) -> None:
+        """So many further calls were read."""
+        if self._bars:
+            self._bars.update(self._task, advance=calls, description="Building")
+
+    def curating(self, config: str) -> None:
+        """A config is being curated, for which no call is read."""
+        if self._bars:
+            self._bars.update(self._task, description=f"Curating {config}")
 
 
 def _bars(unit: str) -> Progress:
@@ -313,6 +376,36 @@ def _bars(unit: str) -> Progress:
         console=Console(stderr=True),
         transient=True,
     )
+
+
+def _print_fact(name: str, text: str) -> None:
+    """Print a line about a datapoint; what its text holds has no effect on the terminal."""
+    from .cards.markdown import legible
+
+    click.secho(f"  {name:<11}", dim=True, nl=False)
+    click.echo(legible(text))
+
+
+def _print_response(history: History) -> None:
+    """Print a response, or the part of it around the datapoint, line by line."""
+    from .cards.markdown import legible
+
+    response = history.response
+    start, end = 0, len(response)
+    if end > RESPONSE_CHARACTERS:
+        first, last = history.place or (0, 0)
+        start = max(0, first - CHARACTERS_BEFORE)
+        end = min(end, last + CHARACTERS_AFTER, start + RESPONSE_CHARACTERS)
+    whole = end - start == len(response)
+    shown = "" if whole else f"; {start + 1:,} to {end:,} are shown here, and all of them by --json"
+    _print_fact("response", counted(len(response), "character") + shown)
+    for line in legible(response[start:end], keep="\n").split("\n"):
+        click.secho("    | ", dim=True, nl=False)
+        click.echo(line)
+
+
+def _labelled(tokens: Iterable[object], tags: Iterable[object]) -> str:
+    return " ".join(f"{token}/{tag}" for token, tag in zip(tokens, tags, strict=True))
 
 
 def _nowhere() -> TextIO:

@@ -19,7 +19,7 @@ from random import Random
 from statistics import mean, stdev
 
 from synthner.builders.curation.curate import LABELS, REPAIR, SELECTION, STEPS, curate
-from synthner.evaluation.combination import ADAPTED, GOLD_ONLY, train_combined
+from synthner.evaluation.recipes import ADAPTED, GOLD_ONLY, train_by_recipe
 from synthner.evaluation.scoring import score
 from synthner.evaluation.training_data import training_data
 from synthner.schema.example import Example
@@ -70,7 +70,7 @@ def lifts(language: str, model: str, seed: int, sizes: tuple[int, int]) -> list[
 
 def f1(gold: list[Example], synthetic: list[Example] | tuple[Example, ...], test: list[Example]) -> float:
     """Train, and return micro-F1 on the test sentences."""
-    tagger = train_combined(gold, synthetic, ADAPTED if synthetic else GOLD_ONLY)
+    tagger = train_by_recipe(gold, synthetic, ADAPTED if synthetic else GOLD_ONLY)
     predicted = tagger.tag(example.tokens for example in test)
     return score([example.ner_tags for example in test], predicted).micro.f1
 

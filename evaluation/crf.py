@@ -44,9 +44,14 @@ class PreparedExample:
 
     __slots__ = ("features", "tags")
 
-    def __init__(self, example: Example, features: FeatureFunction = sentence_features) -> None:
-        self.features = ItemSequence(features(example.tokens))
-        self.tags = example.ner_tags
+    def __init__(self, features: list[list[bytes]], tags: Sequence[str]) -> None:
+        self.features = ItemSequence(features)
+        self.tags = tuple(tags)
+
+    @classmethod
+    def of(cls, example: Example, features: FeatureFunction = sentence_features) -> PreparedExample:
+        """Prepare an example."""
+        return cls(features(example.tokens), example.ner_tags)
 
 
 class CrfTagger:
@@ -111,7 +116,9 @@ class CrfTagger:
         )
         trained_on = 0
         for example, times in zip(examples, repeat(1) if repeats is None else repeats, strict=False):
-            prepared = example if isinstance(example, PreparedExample) else PreparedExample(example, features)
+            prepared = (
+                example if isinstance(example, PreparedExample) else PreparedExample.of(example, features)
+            )
             for _ in range(times):
                 trainer.append(prepared.features, prepared.tags)
             trained_on += times

@@ -12,8 +12,9 @@ from ..schema.example import Example
 from ..schema.validation import nearest
 from ..sources.report import Report
 from .bootstrap import bootstrap_interval
-from .combination import Combination, choose_combination, train_combined
+from .combination import Combination, choose_combination
 from .prediction_files import read_to_score, write_predictions
+from .recipes import train_by_recipe
 from .scoring import Score, score
 from .training_data import TrainingData, read_training_data
 
@@ -98,7 +99,7 @@ def train_and_test(
     begin = time.perf_counter()
     added = synthetic_data.examples if synthetic_data else ()
     combination = choose_combination(gold_data.examples, added, seed=seed)
-    trained = train_combined(gold_data.examples, added, combination.recipe)
+    trained = train_by_recipe(gold_data.examples, added, combination.recipe)
     predicted = trained.tag(example.tokens for example in test_examples)
     seconds = time.perf_counter() - begin
 

@@ -68,7 +68,7 @@ def test_repeats_are_the_example_given_several_times(examples, tmp_path):
 
 
 def test_prepared_examples_are_examples(examples, tagger):
-    prepared = [PreparedExample(each) for each in examples]
+    prepared = [PreparedExample.of(each) for each in examples]
     again = CrfTagger.train(prepared)
     assert again.tag_prepared(prepared) == tagger.tag(each.tokens for each in examples)
 

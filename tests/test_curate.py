@@ -8,7 +8,8 @@ from synthner.tests.curation_sentences import LABELS, relabelled, sentences
 
 GOLD = sentences(60, name="gold")
 TEST = sentences(40, name="test")
-SOUND = sentences(200, name="synthetic")
+KNOWN = {each.tokens for each in GOLD}
+SOUND = [each for each in sentences(200, name="synthetic") if each.tokens not in KNOWN]
 
 
 def curated(synthetic, *, gold=GOLD, held_out=None, seed=0, steps=STEPS):
@@ -102,9 +103,14 @@ def test_worthless_data_is_recognised_for_what_it_is(synthetic, step, finding):
     assert any(found.endswith(finding) or found.startswith(finding) for found in outcome.findings)
 
 
+def test_what_gold_has_already_is_dropped():
+    outcome = curated([*SOUND, *GOLD[:9]], held_out={})
+    assert [verdict.reason for verdict in outcome.verdicts[-9:]] == ["repeats a sentence of gold"] * 9
+
+
 def test_sound_data_is_kept_and_nothing_is_found_wrong_with_it():
-    outcome = curated(sentences(200, name="synthetic"), held_out={})
-    assert len(outcome.examples) >= 0.8 * 200
+    outcome = curated(SOUND, held_out={})
+    assert len(outcome.examples) >= 0.8 * len(SOUND)
     assert outcome.steps["labels"].lost == 0
     assert all("folds of gold gain" in finding for finding in outcome.findings)
 

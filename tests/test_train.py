@@ -4,14 +4,18 @@ from random import Random
 
 import pytest
 
-from synthner.evaluation.combination import Combination, choose_combination, train_combined
+from synthner.evaluation.combination import Combination, choose_combination
 from synthner.evaluation.prediction_files import score_files
+from synthner.evaluation.recipes import train_by_recipe
+from synthner.evaluation.scoring import score
 from synthner.evaluation.train import train_and_test
 from synthner.evaluation.training_data import read_training_data, training_data
 from synthner.schema.errors import DataError, WrongUsageError
 from synthner.schema.example import Example
 from synthner.schema.labels import LabelSet
 from synthner.sources.readers import read_examples
+from synthner.tests.curation_sentences import relabelled
+from synthner.tests.curation_sentences import sentences as curation_sentences
 
 NAMES = ["Ada", "Bola", "Chidi", "Dayo", "Emeka", "Funke", "Gozie", "Hauwa"]
 TOWNS = ["Lagos", "Kano", "Jos", "Enugu", "Owerri", "Abuja", "Zaria", "Benin"]
@@ -65,48 +69,51 @@ def helpful():
 
 def test_synthetic_data_that_predicts_held_out_gold_is_used(gold, helpful):
     chosen = choose_combination(gold, helpful, seed=1)
-    assert chosen.recipe in {"adapted", "stacked"}
+    assert chosen.recipe == "adapted"
     assert chosen.use_synthetic
-    assert chosen.gain == chosen.tried[chosen.recipe].f1 > chosen.standard_error
-    assert chosen.tried[chosen.recipe].expected > 0
+    assert chosen.tried is not None
+    assert chosen.tried.f1 > chosen.tried.standard_error
 
 
-def test_synthetic_data_labelled_at_random_is_left_out(gold):
+def test_synthetic_data_labelled_at_random_does_no_harm():
     random = Random(3)
-    noise = [
-        Example(each.id, each.tokens, tuple(random.choices(["O", "B-PER", "B-LOC"], k=len(each.tokens))))
-        for each in gold * 10
-    ]
-    chosen = choose_combination(gold * 3, noise, seed=1)
-    assert chosen.recipe == "gold only"
-    assert not chosen.use_synthetic
+    noise = relabelled(
+        curation_sentences(200, name="noise"),
+        lambda tags: random.choices(["O", "B-PER", "B-LOC"], k=len(tags)),
+    )
+    gold, test = curation_sentences(60, name="gold"), curation_sentences(300, name="test")
+
+    def f1(recipe):
+        predicted = train_by_recipe(gold, noise, recipe).tag(each.tokens for each in test)
+        return score([each.ner_tags for each in test], predicted).micro.f1
+
+    assert f1("adapted") > f1("gold only") - 0.02
 
 
 def test_synthetic_data_that_tells_nothing_new_is_left_out(gold):
     chosen = choose_combination(gold * 3, gold[:5], seed=1)
     assert chosen.recipe == "gold only"
-    assert chosen.tried[max(chosen.tried, key=lambda recipe: chosen.tried[recipe].expected)].expected <= 0
+    assert chosen.tried is not None
+    assert chosen.tried.expected <= 0
 
 
 def test_the_choice_is_the_same_every_time(gold, helpful):
     assert choose_combination(gold, helpful, seed=4) == choose_combination(gold, helpful, seed=4)
 
 
-@pytest.mark.parametrize("recipe", ["adapted", "stacked"])
-def test_gold_overrules_synthetic_data_that_contradicts_it(gold, recipe):
-    tagger = train_combined(gold, swapped(gold), recipe)
+def test_gold_overrules_synthetic_data_that_contradicts_it(gold):
+    tagger = train_by_recipe(gold, swapped(gold), "adapted")
     assert tagger.tag(each.tokens for each in gold) == [list(each.ner_tags) for each in gold]
 
 
-@pytest.mark.parametrize("recipe", ["adapted", "stacked"])
-def test_synthetic_data_teaches_words_that_gold_does_not_have(gold, helpful, recipe):
+def test_synthetic_data_teaches_words_that_gold_does_not_have(gold, helpful):
     unseen = sentences("today", [*NAMES[6:], *TOWNS[6:]], "was full of joy")
     wanted = [list(each.ner_tags) for each in unseen]
-    assert train_combined(gold, helpful, recipe).tag(each.tokens for each in unseen) == wanted
-    assert train_combined(gold, helpful, "gold only").tag(each.tokens for each in unseen) != wanted
+    assert train_by_recipe(gold, helpful, "adapted").tag(each.tokens for each in unseen) == wanted
+    assert train_by_recipe(gold, helpful, "gold only").tag(each.tokens for each in unseen) != wanted
 
 
-@pytest.mark.parametrize("gold_size", [1, 4], ids=["one", "fewer than folds"])
+@pytest.mark.parametrize("gold_size", [1, 2], ids=["one", "fewer than folds"])
 def test_gold_too_small_to_judge_by_is_used_alone(gold, helpful, gold_size):
     assert choose_combination(gold[:gold_size], helpful, seed=1) == Combination()
 
@@ -198,6 +205,5 @@ def test_recorded_synthetic_data_is_judged_by_gold(shared):
     responses = data / "llm_responses" / "kamath_vajjala" / "gpt-4" / "final"
     rows = read_examples(responses / "yor-gpt-4.1-2025-04-14_train.jsonl.gz", labels=labels)
     chosen = choose_combination(gold, training_data(islice(rows, 80)).examples, seed=0)
-    assert set(chosen.tried) == {"adapted", "stacked"}
-    best = max(chosen.tried.values(), key=lambda gain: gain.expected)
-    assert chosen.use_synthetic == (best.expected > 0)
+    assert chosen.tried is not None
+    assert chosen.use_synthetic == (chosen.tried.expected > 0)

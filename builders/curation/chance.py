@@ -83,7 +83,7 @@ def agreement_on_mentions(
 
 
 def _predicted_by_folds(gold: Sequence[Example]) -> Iterator[tuple[Sequence[str], Sequence[str]]]:
-    prepared = [PreparedExample(example) for example in gold]
+    prepared = [PreparedExample.of(example) for example in gold]
     for first in range(_FOLDS):
         others = [example for place, example in enumerate(prepared) if place % _FOLDS != first]
         tagger = CrfTagger.train(others, settings=_SETTINGS)

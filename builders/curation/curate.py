@@ -2,7 +2,7 @@
 
 Gold decides, and only gold: its labels, its folds. The steps, in order:
 
-- `repeats`: a sentence that repeats or nearly repeats an earlier one is dropped.
+- `repeats`: a sentence that repeats or nearly repeats an earlier one, or one of gold, is dropped.
 - `held-out`: a sentence that nearly repeats one of held-out gold is dropped; it would leak.
 - `language`: a sentence that is not written like gold is dropped.
 - `labels`: all sentences are dropped, if their labels agree with gold hardly better than chance does.
@@ -32,6 +32,9 @@ REPEATS, HELD_OUT, LANGUAGE, LABELS, REPAIR, SELECTION = STEPS = (
     "repairs",
     "selection",
 )
+
+# Prompts show gold sentences, and a model may well vary one: that is no copy yet.
+_SAME_AS_GOLD = 0.95
 
 # From this share of a config on, what is wrong with sentences is wrong with the config.
 MOST = 0.5
@@ -114,8 +117,7 @@ def curate(
     work = _Work(synthetic)
     agreement = None
     if REPEATS in steps:
-        repeated = near_duplicates(synthetic)
-        work.drop(REPEATS, [None if of is None else f"repeats {synthetic[of].id}" for of in repeated])
+        work.drop(REPEATS, _repetitions(synthetic, gold))
     if HELD_OUT in steps:
         copies = near_copies(work.examples(), held_out)
         work.drop(
@@ -136,14 +138,19 @@ def curate(
         random = agreement is not None and agreement.is_chance
         reason = "the labels of the data agree with gold hardly better than chance" if random else None
         work.drop(LABELS, [reason] * len(work.left))
-    repaired = repair_labels(work.examples(), gold, labels, repairs=REPAIRS if REPAIR in steps else ())
+    repairs = REPAIRS if REPAIR in steps else ()
+    repaired = repair_labels(work.examples(), gold, labels, repairs=repairs)
     work.steps[REPAIR] = StepOutcome(len(work.left), 0, repaired.counts)
-    examples = [one.example for one in repaired.repaired]
-    selected = (
-        select(examples, gold, seed=seed)
-        if SELECTION in steps
-        else Selection(tuple(range(len(examples))), (1.0,) * len(examples), 1.0, {})
-    )
+    examples = repaired.examples
+    selected = Selection(tuple(range(len(examples))), (1.0,) * len(examples), 1.0, {})
+    if SELECTION in steps:
+        selected = select(
+            examples,
+            gold,
+            unrepaired=work.examples(),
+            repair=lambda some, by: repair_labels(some, by, labels, repairs=repairs).examples,
+            seed=seed,
+        )
     for place, one, judged in zip(work.left, repaired.repaired, selected.agreement, strict=True):
         work.verdicts[place] = Verdict(changes=one.changes, agreement=judged)
     kept = set(selected.kept)
@@ -168,6 +175,19 @@ def curate(
         conflicts=tuple(repaired.conflicts),
         selection=selected,
     )
+
+
+def _repetitions(synthetic: Sequence[Example], gold: Sequence[Example]) -> list[str | None]:
+    """Say which sentences repeat an earlier one, or one of gold, which nothing can be learned from."""
+    of_gold = near_copies(synthetic, {"gold": gold}, threshold=_SAME_AS_GOLD)
+    return [
+        "repeats a sentence of gold"
+        if place in of_gold
+        else None
+        if earlier is None
+        else f"repeats {synthetic[earlier].id}"
+        for place, earlier in enumerate(near_duplicates(synthetic))
+    ]
 
 
 class _Work:
@@ -199,7 +219,7 @@ def _why_not_selected(example: Example, selected: Selection) -> str:
         return "no share of the data helps on folds of gold"
     if example.mentions:
         return "agrees less with gold than what is kept"
-    return "has no mention, and gold has fewer such sentences"
+    return "has no mention, and agrees less with gold than such sentences that are kept"
 
 
 def _findings_on_data(synthetic: Sequence[Example], steps: Mapping[str, StepOutcome]) -> Iterator[str]:
@@ -236,13 +256,13 @@ def _findings_on_gold(gold: Sequence[Example], agreement: Agreement | None) -> I
     if len(gold) < chance.FEWEST_GOLD or (agreement is not None and not agreement.can_judge):
         yield f"{few} whether labels are better than random ones."
     if len(gold) < selection.FEWEST_GOLD:
-        yield f"{few} how many sentences help: the better {SHARES[0]:.0%} of those with mentions is kept."
+        yield f"{few} how many sentences help: the better {SHARES[0]:.0%} is kept."
 
 
 def _findings_on_selection(selected: Selection) -> Iterator[str]:
     for share, gain in selected.gains.items():
         yield (
-            f"With the best {share:.0%} of the sentences with mentions, folds of gold gain {gain.f1:+.3f} F1 "
+            f"With the best {share:.0%} of the sentences, folds of gold gain {gain.f1:+.3f} F1 "
             f"(standard error {gain.standard_error:.3f})."
         )
     if selected.gains and not selected.share:

@@ -84,6 +84,11 @@ class RepairOutcome:
     conflicts: list[Conflict]
     unknown: list[str]
 
+    @property
+    def examples(self) -> list[Example]:
+        """Every example with its repaired labels."""
+        return [each.example for each in self.repaired]
+
 
 _REPAIR_OF_NAME: dict[str, Callable[[Labelling], SentenceRepair]] = {
     "types": repair_types,

@@ -1,48 +1,54 @@
 """Selection against gold: which synthetic sentences agree with what gold teaches, and how many of them help.
 
 Two taggers are trained on gold and one half of the synthetic sentences each, gold overruling (the recipe
-`adapted` of `evaluation.combination`). Each judges the half that it has not seen, as an annotator of gold
-would label it: no sentence scores itself. A sentence's agreement is the probability of its least likely
-label.
+`adapted` of `evaluation.recipes`). Each judges the half that it has not seen, as an annotator of gold would
+label it: no sentence scores itself. A sentence's agreement is the probability of its least likely label, the
+score by which cleanlab ranks sentences too (Wang & Mueller 2022).
 
 How many to keep is decided on gold: its folds are predicted by taggers trained on the other folds with each
-share of the ranking, and with none. What a share probably gains weighs these folds against what synthetic
-data gained elsewhere (`evaluation.combination`); nothing is kept, if no share probably gains. All is kept, if
-all probably gains and no smaller share clearly gains more: folds of little gold too often prefer the wrong
-one.
+share of the ranking, and with none. For each fold labels are repaired and sentences ranked anew, by the gold
+of the other folds alone: judged by repairs that have seen the answers, everything would seem to help. What a
+share probably gains weighs the folds against what synthetic data gained elsewhere (`evaluation.folds`);
+nothing is kept, if no share probably gains. The smaller share is kept, if it probably gains and the greater
+one does not clearly gain more: what agrees least with gold is what one would not want to publish.
+
+Sentences without a mention are ranked for themselves, and kept at most twice as often as gold has them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-import numpy as np
-
-from ...evaluation.bootstrap import micro_f1, standard_error_of_gain
-from ...evaluation.combination import Gain, features_of_gold, features_of_synthetic
-from ...evaluation.crf import CrfSettings, CrfTagger, PreparedExample
-from ...evaluation.scoring import score
+from ...evaluation.crf import CrfSettings
+from ...evaluation.folds import Gain, gains_on_folds
+from ...evaluation.recipes import Adaptation
 from ...schema.example import Example
 from ...schema.iob2 import OUTSIDE
 
-SHARES = (0.5, 1.0)
-"""Shares of the ranked sentences with mentions that are tried."""
+SHARES = (0.75, 1.0)
+"""Shares of the ranked sentences that are tried, the preferred one first."""
 
-# A smaller share must gain this many of its standard errors more than a greater one.
+# Another share must gain this many of its standard errors more.
 CLEARLY_MORE = 2
 
-FOLDS = 3
+# A model that labels too little writes many sentences without a mention. Some teach what is no name.
+_WITHOUT_MENTIONS = 2
+
 FEWEST_GOLD = 10
 
-# Judging by more sentences than these would only cost time.
+# More sentences than these would only cost time: to learn from, and to judge all by.
 SENTENCES_TO_LEARN = 3000
-SENTENCES_TO_JUDGE = 600
+GOLD_TO_LEARN = 5000
+SENTENCES_TO_JUDGE = 1500
 
-_SETTINGS = CrfSettings(iterations=50)
+_SETTINGS = CrfSettings(iterations=30)
+
+RepairByGold = Callable[[Sequence[Example], Sequence[Example]], Sequence[Example]]
+"""Repairs the labels of synthetic sentences, the first argument, by those of gold, the second."""
 
 
 @dataclass(frozen=True)
@@ -65,37 +71,39 @@ class Selection:
         """Return the share and the gains, as the manifest and `synthner curate --json` have them."""
         return {
             "share": self.share,
-            "gains": {
-                str(share): {"gain": gain.f1, "standard_error": gain.standard_error}
-                for share, gain in self.gains.items()
-            },
+            "gains": {str(share): gain.as_json() for share, gain in self.gains.items()},
         }
 
 
-def select(synthetic: Sequence[Example], gold: Sequence[Example], *, seed: int) -> Selection:
+def select(
+    repaired: Sequence[Example],
+    gold: Sequence[Example],
+    *,
+    unrepaired: Sequence[Example],
+    repair: RepairByGold,
+    seed: int,
+) -> Selection:
     """Rank synthetic sentences by their agreement with gold, and choose how many to keep.
 
     Args:
-        synthetic: Sentences with labels of gold's types.
+        repaired: Sentences with labels of gold's types, repaired by all of gold.
         gold: Gold sentences.
+        unrepaired: The same sentences with their labels as they came.
+        repair: Repairs these.
         seed: Decides halves, samples and folds.
 
     Returns:
         The selection; nothing, if no sentence has a mention.
     """
-    if not synthetic:
-        return Selection((), (), 0.0, {})
-    if not any(map(_has_mention, synthetic)):
-        return Selection((), (0.0,) * len(synthetic), 0.0, {})
-    agreement = agreement_with_gold(synthetic, gold, seed=seed)
-    gains = {}
+    if not any(map(_has_mention, repaired)):
+        return Selection((), (0.0,) * len(repaired), 0.0, {})
+    agreement = agreement_with_gold(repaired, gold, seed=seed)
+    gains: dict[float, Gain] = {}
+    share = SHARES[0]
     if len(gold) >= FEWEST_GOLD:
-        chosen = {share: _best(synthetic, gold, agreement, share) for share in SHARES}
-        gains = _gains(synthetic, gold, chosen, seed)
+        gains = _gains(unrepaired, gold, repair, seed)
         share = _chosen_share(gains)
-    else:
-        share = SHARES[0]
-    kept = _best(synthetic, gold, agreement, share) if share else ()
+    kept = _best(repaired, gold, agreement, share) if share else ()
     return Selection(tuple(kept), tuple(agreement), share, gains)
 
 
@@ -104,13 +112,10 @@ def agreement_with_gold(synthetic: Sequence[Example], gold: Sequence[Example], *
     order = list(range(len(synthetic)))
     Random(f"{seed} halves").shuffle(order)  # noqa: S311 - no secret is drawn
     halves = (order[::2], order[1::2])
-    prepared_gold = [PreparedExample(example, features_of_gold) for example in gold]
     agreement = [0.0] * len(synthetic)
     for judged, learned in (halves, halves[::-1]):
-        taught = [
-            PreparedExample(synthetic[place], features_of_synthetic) for place in learned[:SENTENCES_TO_LEARN]
-        ]
-        tagger = CrfTagger.train([*prepared_gold, *taught], settings=_SETTINGS, features=features_of_gold)
+        taught = Adaptation([synthetic[place] for place in learned[:SENTENCES_TO_LEARN]])
+        tagger = taught.train(gold[:GOLD_TO_LEARN], settings=_SETTINGS)
         for place in judged:
             agreement[place] = min(tagger.marginals(synthetic[place]), default=0.0)
     return agreement
@@ -119,15 +124,15 @@ def agreement_with_gold(synthetic: Sequence[Example], gold: Sequence[Example], *
 def _best(
     synthetic: Sequence[Example], gold: Sequence[Example], agreement: Sequence[float], share: float
 ) -> list[int]:
-    """Return the places of the best share of the sentences with mentions, and as many without as gold has."""
+    """Return the places of the best share of the sentences with mentions, and of those without."""
     ranked = sorted(range(len(synthetic)), key=lambda place: (-agreement[place], place))
     with_mentions = [place for place in ranked if _has_mention(synthetic[place])]
     without = [place for place in ranked if not _has_mention(synthetic[place])]
-    kept = with_mentions[: math.ceil(share * len(with_mentions))]
+    kept, plain = (places[: math.ceil(share * len(places))] for places in (with_mentions, without))
     share_of_gold = sum(map(_has_mention, gold)) / len(gold)
     if share_of_gold:
-        without = without[: round(len(kept) * (1 - share_of_gold) / share_of_gold)]
-    return sorted([*kept, *without])
+        plain = plain[: round(_WITHOUT_MENTIONS * len(kept) * (1 - share_of_gold) / share_of_gold)]
+    return sorted([*kept, *plain])
 
 
 def _has_mention(example: Example) -> bool:
@@ -135,48 +140,31 @@ def _has_mention(example: Example) -> bool:
 
 
 def _gains(
-    synthetic: Sequence[Example], gold: Sequence[Example], chosen: Mapping[float, Sequence[int]], seed: int
+    unrepaired: Sequence[Example], gold: Sequence[Example], repair: RepairByGold, seed: int
 ) -> dict[float, Gain]:
-    """Predict gold by folds, with each share of the synthetic sentences and with none."""
-    random = Random(f"{seed} folds")  # noqa: S311 - no secret is drawn
-    order = random.sample(range(len(gold)), len(gold))
-    plain = [PreparedExample(example) for example in gold]
-    doubled = [PreparedExample(example, features_of_gold) for example in gold]
-    added: dict[float, list[PreparedExample]] = {}
-    for share, places in chosen.items():
-        sample = random.sample(list(places), min(len(places), SENTENCES_TO_LEARN))
-        added[share] = [PreparedExample(synthetic[place], features_of_synthetic) for place in sorted(sample)]
-    counts = {share: np.zeros((len(gold), 3), dtype=np.int64) for share in (0.0, *chosen)}
-    judged = 0
-    for first in range(FOLDS):
-        if judged >= SENTENCES_TO_JUDGE:
-            break
-        held_out = order[first::FOLDS]
-        judged += len(held_out)
-        left_out = set(held_out)
-        for share, counted in counts.items():
-            prepared = doubled if share else plain
-            training = [prepared[place] for place in range(len(gold)) if place not in left_out]
-            tagger = CrfTagger.train([*training, *added.get(share, ())], settings=_SETTINGS)
-            asked = [prepared[place] for place in held_out]
-            counted[held_out] = score([one.tags for one in asked], tagger.tag_prepared(asked)).counts
-    alone = counts.pop(0.0)
-    return {
-        share: Gain(
-            float(micro_f1(counted.sum(axis=0)) - micro_f1(alone.sum(axis=0))),
-            standard_error_of_gain(counted, alone, seed=seed),
-        )
-        for share, counted in counts.items()
-    }
+    """Measure what each share gains on folds of gold, repaired and ranked by the other folds."""
+    random = Random(f"{seed} judged")  # noqa: S311 - no secret is drawn
+    places = random.sample(range(len(unrepaired)), min(len(unrepaired), SENTENCES_TO_JUDGE))
+    sample = [unrepaired[place] for place in sorted(places)]
+
+    def choices(training: Sequence[Example]) -> dict[float, Adaptation]:
+        repaired = repair(sample, training)
+        agreement = agreement_with_gold(repaired, training, seed=seed)
+        return {
+            share: Adaptation([repaired[place] for place in _best(repaired, training, agreement, share)])
+            for share in SHARES
+        }
+
+    return gains_on_folds(gold, choices, seed=seed)
 
 
 def _chosen_share(gains: Mapping[float, Gain]) -> float:
-    """Return the greatest share that probably gains, or one that clearly gains more."""
-    helpful = {share: gain for share, gain in gains.items() if gain.expected > 0}
-    if not helpful:
-        return 0.0
-    chosen = max(helpful)
-    for share, gain in helpful.items():
-        if gain.f1 - CLEARLY_MORE * gain.standard_error > helpful[chosen].f1:
+    """Return the first share that probably gains, or one that clearly gains more."""
+    chosen = 0.0
+    for share in SHARES:
+        gain = gains[share]
+        if gain.expected <= 0:
+            continue
+        if not chosen or gain.f1 - CLEARLY_MORE * gain.standard_error > gains[chosen].f1:
             chosen = share
     return chosen

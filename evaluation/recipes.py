@@ -1,0 +1,124 @@
+"""The recipes by which a tagger is trained on gold and synthetic sentences.
+
+- `gold only`: a tagger trained on gold.
+- `adapted`: one tagger trained on both, in which gold overrules. It differs in three things from a tagger on
+  the two put together:
+
+  1. Every feature stands twice, as it is and as its source's own, gold or synthetic (Daumé 2007). What both
+     teach goes to the common weights; what only synthetic data says stays with it, since what is tagged has
+     gold's features.
+  2. Tokens have features of what synthetic data knows beyond single sentences: how its labels call a word or
+     a name (`NameLexicon`; a synthetic sentence does not see its own labels there), and which words stand in
+     the same places (`WordClusters`). How far these are to be believed is learned from gold, too.
+  3. Each gold sentence counts `GOLD_COUNTS` times, as long as gold is not much already. So it does in `gold
+     only`, where that is a weaker penalty on the model: no gain of synthetic data comes from this alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..schema.example import Example
+from .crf import CrfSettings, CrfTagger, PreparedExample
+from .name_lexicon import NameLexicon
+from .token_features import sentence_features
+from .word_clusters import WordClusters
+
+GOLD_ONLY = "gold only"
+ADAPTED = "adapted"
+
+GOLD_COUNTS = 5
+# Gold of more sentences counts once: it speaks for itself, and more would only cost time.
+MUCH_GOLD = 5000
+
+Features = list[list[bytes]]
+
+
+class Adaptation:
+    """Synthetic sentences made ready for the recipe `adapted`, to be trained with more than one gold.
+
+    Calling it gives the features of a gold sentence, or of what is tagged as gold would be.
+
+    Args:
+        synthetic: Synthetic examples with IOB2 tags. No gold that is trained on or tagged may be among them.
+    """
+
+    def __init__(self, synthetic: Sequence[Example]) -> None:
+        self._lexicon = NameLexicon(synthetic)
+        self._clusters = WordClusters(example.tokens for example in synthetic)
+        self._sentences = [
+            PreparedExample(_twice(self._features(example.tokens, example), b"synthetic "), example.ner_tags)
+            for example in synthetic
+        ]
+
+    def __call__(self, tokens: Sequence[str]) -> Features:
+        """Return the features of a sentence of gold, or of one to tag."""
+        return _twice(self._features(tokens, None), b"gold ")
+
+    def train(self, gold: Sequence[Example], *, settings: CrfSettings | None = None) -> CrfTagger:
+        """Train a tagger on gold and the synthetic sentences.
+
+        Args:
+            gold: Gold examples with IOB2 tags of the same types.
+            settings: How to train.
+
+        Raises:
+            DataError: If there are no examples to train on.
+        """
+        prepared = [PreparedExample(self(example.tokens), example.ner_tags) for example in gold]
+        return CrfTagger.train(
+            [*prepared, *self._sentences],
+            repeats=_counts_of_gold(gold) + [1] * len(self._sentences),
+            settings=settings,
+            features=self,
+        )
+
+    def _features(self, tokens: Sequence[str], synthetic: Example | None) -> Features:
+        features = sentence_features(tokens)
+        clusters = [self._clusters.of(token) or ("?",) for token in tokens]
+        of_labels = self._lexicon.features(tokens, without=synthetic)
+        for place, of_token in enumerate(features):
+            around = [("=", place), ("-", place - 1), ("+", place + 1)]
+            of_token += [
+                f"{where}cluster:{cluster}".encode()
+                for where, neighbour in around
+                if 0 <= neighbour < len(tokens)
+                for cluster in clusters[neighbour]
+            ]
+            of_token += [feature.encode("utf-8", "surrogatepass") for feature in of_labels[place]]
+        return features
+
+
+def train_on_gold(gold: Sequence[Example], *, settings: CrfSettings | None = None) -> CrfTagger:
+    """Train a tagger by the recipe `gold only`.
+
+    Args:
+        gold: Gold examples with IOB2 tags.
+        settings: How to train.
+
+    Raises:
+        DataError: If there are no examples to train on.
+    """
+    return CrfTagger.train(gold, repeats=_counts_of_gold(gold), settings=settings)
+
+
+def train_by_recipe(gold: Sequence[Example], synthetic: Sequence[Example], recipe: str) -> CrfTagger:
+    """Train a tagger by a recipe.
+
+    Args:
+        gold: Gold examples with IOB2 tags.
+        synthetic: Synthetic examples with IOB2 tags of the same types.
+        recipe: `gold only` or `adapted`.
+
+    Raises:
+        DataError: If there are no examples to train on.
+    """
+    return Adaptation(synthetic).train(gold) if recipe == ADAPTED else train_on_gold(gold)
+
+
+def _counts_of_gold(gold: Sequence[Example]) -> list[int]:
+    return [1 if len(gold) > MUCH_GOLD else GOLD_COUNTS] * len(gold)
+
+
+def _twice(sentence: Features, source: bytes) -> Features:
+    return [[*features, *[source + feature for feature in features]] for features in sentence]
