@@ -1,7 +1,7 @@
 """The build of one config: answers of the journal through all gates into parquet, split by split.
 
 Batches are written as they pass. Only a split that is curated is held in memory as a whole: curation compares
-its sentences with each other.
+its sentences with each other. Its answers are read once before, for what labels outside the set mean.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ from ..schema.waterfall import STEPS, Waterfall
 from ..sources.gold import Gold
 from .columns import Batch, Place
 from .contamination import ContaminationGate
-from .curated_split import CURATED_SPLIT, STEP, SplitCuration
+from .curated_split import CURATED_SPLIT, STEP, SplitCuration, write_agreement
+from .curation.label_ids import LabelMapping, count_labels, map_labels
 from .duplicates import PRIORITY, DuplicatesGate
-from .gates import iob2_gate, labels_gate, run_gates, text_gate
-from .label_columns import LabelColumns, LabelNumbers
+from .gates import Gate, iob2_gate, labels_gate, run_gates, text_gate
+from .label_columns import LabelColumns, LabelCounts, LabelNumbers
 from .parquet import (
     TableWriter,
     datapoint_features,
@@ -96,7 +97,6 @@ class ConfigBuild:
         self._contamination = ContaminationGate(gold, config.generator.seeds_from)
         self._gold = gold
         self._sentence_gates = (
-            ("labels", labels_gate(gold.labels)),
             ("iob2", iob2_gate(gold.labels, gates.iob2)),
             (
                 "text",
@@ -123,7 +123,7 @@ class ConfigBuild:
         waterfalls: dict[str, Waterfall] = {}
         features = provenance_features()
         with (
-            open_rejects(rejects_path) as rejects,
+            open_rejects(rejects_path, self._config.name) as rejects,
             open_table(folder / provenance_file(name), features) as provenance,
         ):
             for split in PRIORITY:
@@ -137,6 +137,7 @@ class ConfigBuild:
                     left_out[split] = self._why_empty(split, planned[split].answered)
                 else:
                     splits[split] = {"file": split_file(name, split), **described}
+        write_agreement(self._curation, rejects_path)
         if not splits:
             raise self._nothing_left(waterfalls)
         return {
@@ -203,8 +204,13 @@ class ConfigBuild:
     ) -> Iterator[tuple[Batch, list[str]]]:
         """Yield what passes the gates, and curation where there is one, with the tokens by number."""
         texts = self._vocabulary.texts
+        mapping = self._label_mapping(split) if self._curation and split == CURATED_SPLIT else None
+        gates = (("labels", labels_gate(self._labels, mapping)), *self._sentence_gates)
+        numbers = LabelNumbers(self._labels, mapping.meanings if mapping else None)
+        reader = Reader(numbers, self._vocabulary, waterfall, rejects)
         passed = (
-            self._filter(batch, waterfall, rejects) for batch in self._batches(split, waterfall, rejects)
+            self._filter(batch, gates, waterfall, rejects)
+            for batch in self._batches(split, reader, waterfall)
         )
         if self._curation is None or split != CURATED_SPLIT:
             yield from ((batch, texts) for batch in passed)
@@ -232,12 +238,29 @@ class ConfigBuild:
             hint=_where_most_was_lost(waterfalls),
         )
 
-    def _filter(self, batch: Batch, waterfall: Waterfall, rejects: Rejects) -> Batch:
-        sound = run_gates(self._sentence_gates, batch, waterfall, rejects)
+    def _label_mapping(self, split: str) -> LabelMapping:
+        """Read the answers of a split for what labels outside the set mean; no gate counts them."""
+        vocabulary = Vocabulary(())
+        reader = Reader(LabelNumbers(self._labels), vocabulary, Waterfall(), Rejects(None))
+        counts = LabelCounts(self._labels)
+        for call, reply in self._journal.answers(self._config.name, (split,)):
+            if reply is None or reply.error is not None:
+                continue
+            reader.read(reply.text or "", _place(call, reply), call.datapoints)
+            if reader.is_full:
+                counts.add(reader.take(), vocabulary.texts)
+                vocabulary.make_room()
+        counts.add(reader.take(), vocabulary.texts)
+        gold = count_labels(self._gold.splits.get(CURATED_SPLIT, ()))
+        return map_labels(counts.foreign, gold, counts.known)
+
+    def _filter(
+        self, batch: Batch, gates: Sequence[tuple[str, Gate]], waterfall: Waterfall, rejects: Rejects
+    ) -> Batch:
+        sound = run_gates(gates, batch, waterfall, rejects)
         return run_gates(self._comparing_gates, sound.with_texts(self._vocabulary), waterfall, rejects)
 
-    def _batches(self, split: str, waterfall: Waterfall, rejects: Rejects) -> Iterator[Batch]:
-        reader = Reader(LabelNumbers(self._labels), self._vocabulary, waterfall, rejects)
+    def _batches(self, split: str, reader: Reader, waterfall: Waterfall) -> Iterator[Batch]:
         for call, reply in self._journal.answers(self._config.name, (split,)):
             self._calls.add(call, reply)
             for watch in self._watchers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,11 +12,14 @@ import numpy as np
 from ..schema.labels import LabelSet
 from ..schema.waterfall import EXAMPLES_A_STEP, Waterfall
 from .columns import UNKNOWN_LABEL, Batch
+from .curation.label_ids import WHY_NOT_MAPPED, LabelMapping, shown_meaning
 from .label_columns import LabelColumns, LabelNumbers
 from .rejects import Rejects, shown
 from .vocabulary import TEXT_FAULTS, Vocabulary
 
 PASSES = -1
+
+OUTSIDE_THE_SET = "label outside the set"
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class Verdict:
 
 
 Gate = Callable[[Batch], Verdict]
+
+_Change = tuple[int, dict[str, Any]]
 
 
 def run_gates(
@@ -67,7 +73,7 @@ def run_gates(
         for row in np.flatnonzero(dropped).tolist():
             reason = verdict.reasons[int(verdict.reason_of[row])]
             count.lost[reason] += 1
-            rejects.datapoint(batch.datapoints[row], step, reason)
+            rejects.datapoint(batch.datapoints[row], step, reason, changes=batch.repairs.get(row, ()))
             if len(count.examples) < EXAMPLES_A_STEP:
                 count.show(f"{reason}: {(verdict.show or batch_text(batch))(row)}")
         if verdict.changed is not None and len(count.examples) < EXAMPLES_A_STEP:
@@ -82,27 +88,70 @@ def batch_text(batch: Batch) -> Callable[[int], str]:
     return lambda row: shown(" ".join(map(str, batch.datapoints[row].found.tokens or ())))
 
 
-def labels_gate(labels: LabelSet) -> Gate:
-    """Drop sentences with a label outside the set; a number written as a text is read as that number."""
+def labels_gate(labels: LabelSet, mapping: LabelMapping | None = None) -> Gate:
+    """Drop sentences with a label outside the set; a number written as a text is read as that number.
+
+    Args:
+        labels: The label set.
+        mapping: What labels outside the set mean, where that was asked: one with a known meaning is read as
+            that, and for any other the reason says why it has none.
+    """
     size = len(labels.names)
-    numbers = LabelNumbers(labels)
+    meanings = {} if mapping is None else mapping.meanings
+    numbers = LabelNumbers(labels, meanings)
+    reasons = (OUTSIDE_THE_SET,)
+    if mapping is not None:
+        reasons = tuple(f"{OUTSIDE_THE_SET}: {why}" for why in WHY_NOT_MAPPED)
+
+    def first_outside(batch: Batch, row: int) -> str | int:
+        tags: list[Any] = batch.datapoints[row].found.tags or []
+        return next(tag for tag in tags if numbers[tag] == UNKNOWN_LABEL)
 
     def show(batch: Batch, row: int) -> str:
-        tags: list[Any] = batch.datapoints[row].found.tags or []
-        outside = next(tag for tag in tags if numbers[tag] == UNKNOWN_LABEL)
+        outside = first_outside(batch, row)
         kind = "label id" if isinstance(outside, int) else "label"
         return f"{kind} {shown(str(outside))} is not in the set"
 
     def gate(batch: Batch) -> Verdict:
         outside = batch.any_of(batch.tags == UNKNOWN_LABEL)
-        quoted = batch.tags >= size
-        notes = {"label numbers written as text": int((batch.any_of(quoted) & ~outside).sum())}
-        if quoted.any():
-            batch = batch.with_tags(np.where(quoted, batch.tags - size, batch.tags))
         reason_of = np.where(outside, 0, PASSES)
-        return Verdict(batch, ("label outside the set",), reason_of, notes, lambda row: show(batch, row))
+        if mapping is not None:
+            for row in np.flatnonzero(outside).tolist():
+                reason_of[row] = WHY_NOT_MAPPED.index(mapping.why_not(str(first_outside(batch, row))))
+        mapped, changes = _with_meanings(batch, labels, meanings)
+        quoted = mapped.tags >= size
+        notes = Counter({"label numbers written as text": int((batch.any_of(quoted) & ~outside).sum())})
+        if quoted.any():
+            mapped = mapped.with_tags(np.where(quoted, mapped.tags - size, mapped.tags))
+        read_as = {(row, shown_meaning(str(one["before"]), one["after"])) for row, one in changes}
+        notes.update(f"mapped: {reading}" for row, reading in sorted(read_as) if not outside[row])
+        return Verdict(mapped, reasons, reason_of, notes, lambda row: show(batch, row))
 
     return gate
+
+
+def _with_meanings(
+    batch: Batch, labels: LabelSet, meanings: Mapping[str, str]
+) -> tuple[Batch, list[_Change]]:
+    """Give words under a label outside the set the label that it means; list the changes."""
+    if not meanings:
+        return batch, []
+    surplus = 2 * len(labels.names)
+    is_mapped = batch.tags >= surplus
+    places = np.flatnonzero(is_mapped)
+    rows = batch.sentence_of[places]
+    tags = np.where(is_mapped, batch.tags - surplus, batch.tags)
+    changes = []
+    for row, position in zip(rows.tolist(), (places - batch.starts[rows]).tolist(), strict=True):
+        written = (batch.datapoints[row].found.tags or [])[position]
+        change = {
+            "step": "labels",
+            "position": position,
+            "before": shown(written) if isinstance(written, str) else written,
+            "after": meanings[str(written)],
+        }
+        changes.append((row, change))
+    return batch.with_tags(tags).with_changes(changes), changes
 
 
 def iob2_gate(labels: LabelSet, policy: str) -> Gate:
@@ -160,9 +209,6 @@ def text_gate(vocabulary: Vocabulary, *, script_share: float, compose: bool) -> 
         return Verdict(batch.with_tokens(composed).with_changes(changes), reasons, reason_of, notes)
 
     return gate
-
-
-_Change = tuple[int, dict[str, Any]]
 
 
 def _changes(

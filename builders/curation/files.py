@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +18,29 @@ from ...schema.labels import LabelSet
 from ...sources.files import write_atomically
 from ...sources.readers import read_examples
 from ...sources.report import Report
+from ...sources.sentences import MISSING_TAG
+from ..rejects import shown
 from .curate import Curation, StepOutcome, Verdict, curate
+from .label_ids import LabelMapping, count_labels, map_labels, shown_meaning
+from .repairs import LabelChange
 
 CONFLICTS_SHOWN = 50
 
 TAGS = "tags"
-"""The step before curation: a sentence with a tag that is no IOB2 tag is dropped."""
+"""The step before curation: a sentence with a tag that is no IOB2 tag and has no known meaning is dropped."""
+
+_NO_TAG = "a tag is no IOB2 tag"
+_WHOLE_NUMBER = re.compile(r"-?[0-9]+")
+
+
+class _NoLabelSet(LabelSet):
+    """Stands for the names behind whole numbers where there are none: each number is read as a text."""
+
+    def __post_init__(self) -> None:
+        """A label set begins with `O`; this is none."""
+
+
+_NUMBERS_AS_TEXTS = _NoLabelSet(())
 
 
 @dataclass(frozen=True)
@@ -33,17 +52,21 @@ class CurateOutcome:
         verdicts: The verdict on each.
         curation: What was decided about those that have IOB2 tags.
         findings: What was recognised, in words.
+        mapped: Sentences with a tag that is no IOB2 tag and has a known meaning, by tag and meaning.
+        mapping: What is known about such tags.
     """
 
     data: tuple[Example, ...]
     verdicts: tuple[Verdict, ...]
     curation: Curation
     findings: tuple[str, ...]
+    mapped: Mapping[str, int]
+    mapping: LabelMapping
 
     def as_json(self) -> dict[str, Any]:
         """Return the outcome as `synthner curate --json` prints it."""
         usable = len(self.curation.verdicts)
-        steps = {TAGS: StepOutcome(usable, len(self.data) - usable), **self.curation.steps}
+        steps = {TAGS: StepOutcome(usable, len(self.data) - usable, self.mapped), **self.curation.steps}
         return {
             "input": len(self.data),
             "output": len(self.curation.examples),
@@ -103,13 +126,8 @@ def curate_file(
         )
     labels = LabelSet.of_tags(tag for example in learned.examples for tag in example.ner_tags)
     report = Report()
-    found = list(read_examples(data, report=report))
-    usable = [place for place, example in enumerate(found) if _has_tags(example)]
-    if not usable:
-        raise DataError(
-            "no sentence has IOB2 tags", where=str(data), hint="Tags are names, as in `O`, `B-PER`, `I-PER`."
-        )
-    synthetic = training_data((found[place] for place in usable), types=learned.types)
+    read = _read(data, learned, report)
+    synthetic = training_data((read.examples[place] for place in read.usable), types=learned.types)
     curation = curate(
         synthetic.examples,
         learned.examples,
@@ -117,20 +135,121 @@ def curate_file(
         held_out={split: tuple(read_examples(path)) for split, path in held_out.items()},
         seed=seed,
     )
-    verdicts = [Verdict(False, TAGS, "a tag is no IOB2 tag")] * len(found)
-    for place, example, verdict in zip(usable, synthetic.examples, curation.verdicts, strict=True):
-        found[place], verdicts[place] = example, verdict
+    found = list(read.examples)
+    verdicts = [read.verdict_on_tags(example) for example in found]
+    for place, example, verdict in zip(read.usable, synthetic.examples, curation.verdicts, strict=True):
+        found[place] = example
+        verdicts[place] = replace(verdict, changes=(*read.changes[place], *verdict.changes))
     unread = report.count("lengths differ") + report.count("unreadable row")
-    findings = (*_findings_on_reading(unread, synthetic, learned), *curation.findings)
+    findings = (
+        *_findings_on_reading(unread, synthetic, learned),
+        *_findings_on_mapping(read),
+        *curation.findings,
+    )
     _write(output, [_row(example) for example in curation.examples])
     if rejects is not None:
         judged = zip(found, verdicts, strict=True)
         _write(rejects, [_history(example, verdict) for example, verdict in judged if not verdict.kept])
-    return CurateOutcome(tuple(found), tuple(verdicts), curation, findings)
+    return CurateOutcome(tuple(found), tuple(verdicts), curation, findings, read.mapped, read.mapping)
 
 
-def _has_tags(example: Example) -> bool:
+@dataclass(frozen=True)
+class _Read:
+    """The sentences of a file, their tags read as far as their meaning is known.
+
+    Attributes:
+        examples: The sentences; one with a tag that cannot be read has its tags as found.
+        changes: The tags that were read as others, by sentence.
+        mapping: What is known about the tags that are no IOB2 tags.
+    """
+
+    examples: tuple[Example, ...]
+    changes: tuple[tuple[LabelChange, ...], ...]
+    mapping: LabelMapping
+
+    @property
+    def usable(self) -> list[int]:
+        """The places of the sentences that have IOB2 tags."""
+        return [place for place, example in enumerate(self.examples) if _has_iob2_tags(example)]
+
+    @property
+    def mapped(self) -> dict[str, int]:
+        """Sentences with a tag that was read as another, by tag and meaning."""
+        counts = Counter(
+            reading
+            for changes in self.changes
+            for reading in {shown_meaning(change.before, change.after) for change in changes}
+        )
+        return dict(sorted(counts.items()))
+
+    def verdict_on_tags(self, example: Example) -> Verdict:
+        """Return the verdict on a sentence with a tag that cannot be read."""
+        unread = [tag for tag in example.ner_tags if _is_foreign(tag) and tag not in self.mapping.meanings]
+        return Verdict(False, TAGS, f"{_NO_TAG}: {self.mapping.why_not(unread[0])}" if unread else _NO_TAG)
+
+
+def _read(data: Path, gold: TrainingData, report: Report) -> _Read:
+    """Read synthetic sentences, and tags that are no IOB2 tags as what they mean, where that is known.
+
+    Raises:
+        DataError: If the file cannot be read, or no sentence has tags that can be used.
+    """
+    found = list(read_examples(data, labels=_NUMBERS_AS_TEXTS, report=report))
+    tags = {tag for example in found for tag in example.ner_tags} - {MISSING_TAG}
+    if tags and all(map(_WHOLE_NUMBER.fullmatch, tags)):
+        raise DataError(
+            "the tags are whole numbers, and what they stand for is not known",
+            where=str(data),
+            hint="Write their names instead, as in `O`, `B-PER`, `I-PER`.",
+        )
+    foreign = Counter(
+        (token, tag)
+        for example in found
+        for token, tag in zip(example.tokens, example.ner_tags, strict=True)
+        if _is_foreign(tag)
+    )
+    mapping = LabelMapping()
+    if foreign:
+        known = training_data(filter(_has_iob2_tags, found), types=gold.types).examples
+        mapping = map_labels(foreign, count_labels(gold.examples), count_labels(known))
+    pairs = [_with_meanings(example, mapping.meanings) for example in found]
+    read = _Read(tuple(example for example, _ in pairs), tuple(changes for _, changes in pairs), mapping)
+    if not read.usable:
+        raise DataError(
+            "no sentence has IOB2 tags", where=str(data), hint="Tags are names, as in `O`, `B-PER`, `I-PER`."
+        )
+    return read
+
+
+def _with_meanings(example: Example, meanings: Mapping[str, str]) -> tuple[Example, tuple[LabelChange, ...]]:
+    """Give a sentence the labels that its tags mean, if all of them are known then; list the changes."""
+    changes = tuple(
+        LabelChange(TAGS, position, shown(tag), meanings[tag])
+        for position, tag in enumerate(example.ner_tags)
+        if tag in meanings
+    )
+    read = replace(example, ner_tags=tuple(meanings.get(tag, tag) for tag in example.ner_tags))
+    return (read, changes) if changes and _has_iob2_tags(read) else (example, ())
+
+
+def _has_iob2_tags(example: Example) -> bool:
     return all(parse_tag(tag) is not None for tag in example.ner_tags)
+
+
+def _is_foreign(tag: str) -> bool:
+    """Say whether a tag is there and is no IOB2 tag."""
+    return tag != MISSING_TAG and parse_tag(tag) is None
+
+
+def _findings_on_mapping(read: _Read) -> Iterator[str]:
+    mapped = read.mapped
+    for each in read.mapping.evidence:
+        if each.label is not None:
+            reading = shown_meaning(each.written, each.label)
+            yield (
+                f"A tag outside gold's was read as what its words are elsewhere: {reading}, in "
+                f"{mapped.get(reading, 0):,} sentences ({each.speaking:,} of {each.known:,} known words)."
+            )
 
 
 def _findings_on_reading(unread: int, synthetic: TrainingData, gold: TrainingData) -> Iterator[str]:
@@ -158,4 +277,7 @@ def _history(example: Example, verdict: Verdict) -> dict[str, Any]:
 def _write(path: Path, rows: list[dict[str, Any]]) -> None:
     with write_atomically(path) as stream:
         for row in rows:
-            stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+            text = json.dumps(row, ensure_ascii=False)
+            # Half of a surrogate pair has no UTF-8; its JSON escape has.
+            has_half_a_pair = any("\ud800" <= character <= "\udfff" for character in text)
+            stream.write((json.dumps(row) if has_half_a_pair else text) + "\n")
