@@ -78,15 +78,27 @@ def generate(release: Path, only: tuple[str, ...], dry_run: bool, as_json: bool)
 
 @synthner.command()
 @release_argument
+@click.option(
+    "--explain", metavar="ID", help="Print all that is known about one datapoint, published or not."
+)
 @json_option
-def build(release: Path, as_json: bool) -> None:
+def build(release: Path, explain: str | None, as_json: bool) -> None:
     """Make the dataset from what the journal holds.
 
-    Datapoints are recovered, checked and packaged, and the card is written; no model is asked. RELEASE is a
-    release.yaml or its folder.
+    Datapoints are recovered, checked and packaged, and the card is written; no model is asked. What is built
+    already is not built again. RELEASE is a release.yaml or its folder.
     """
     opened = _open(release)
     manifest = _build(opened)
+    if explain is not None:
+        from .builders.explain import explain as explained
+
+        history = explained(opened, manifest, explain)
+        if as_json:
+            console.print_json({**manifest, "explained": history.as_json()})
+        else:
+            console.print_history(history)
+        return
     if as_json:
         console.print_json(manifest)
         return
@@ -365,8 +377,8 @@ def _build(release: Release) -> dict[str, Any]:
     calls = sum(
         split.planned for config in generation_status(release).values() for split in config.splits.values()
     )
-    with console.progress_bar("Building", calls, "calls") as advance:
-        manifest = build(release, advance=advance)
+    with console.BuildProgress(calls) as progress:
+        manifest = build(release, advance=progress.advance, curating=progress.curating)
     write_card(release.dataset)
     return manifest
 

@@ -10,27 +10,35 @@ import gc
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
+from ..generation.calls import Call, Reply
 from ..generation.journal import Journal
-from ..release import Release
+from ..release import Config, Release
 from ..schema.errors import DataError, ReleaseError
 from ..schema.manifest import MANIFEST, check_manifest, listed_files, read_manifest
 from ..sources.gold import Gold, load_gold
-from .config_build import ConfigBuild
+from .config_build import ConfigBuild, Watcher
+from .curated_split import CURATED_SPLIT, agreement_file
 from .duplicates import PRIORITY
 from .fingerprint import Fingerprint, Stamp
 from .manifest import make_manifest, write_json
 
 
-def _tell_nobody(_calls: int) -> None:
+def _tell_nobody(_what: object) -> None:
     pass
 
 
-def build(release: Release, *, advance: Callable[[int], None] = _tell_nobody) -> dict[str, Any]:
+def build(
+    release: Release,
+    *,
+    advance: Callable[[int], None] = _tell_nobody,
+    curating: Callable[[str], None] = _tell_nobody,
+) -> dict[str, Any]:
     """Build the dataset of a release from its journal.
 
     A split that no datapoint reaches is left out, and the manifest says so. Files of a former build that this
@@ -39,6 +47,7 @@ def build(release: Release, *, advance: Callable[[int], None] = _tell_nobody) ->
     Args:
         release: The release.
         advance: Told how many calls were just read, of all that are planned.
+        curating: Told the name of each config that is curated, as that begins.
 
     Returns:
         The manifest, also where nothing had to be done.
@@ -60,9 +69,13 @@ def build(release: Release, *, advance: Callable[[int], None] = _tell_nobody) ->
             return former[1]
         made_from = Fingerprint(release, gold)
         with _staging_folder(release) as staging, _no_search_for_cycles():
-            watchers = (made_from.add_answer, lambda _call, _reply: advance(1))
             configs = {}
             for config in release.configs:
+                watchers = (
+                    made_from.add_answer,
+                    lambda _call, _reply: advance(1),
+                    _before_curation(config, journal, curating),
+                )
                 one = ConfigBuild(
                     config, gold[config.language.code], release.gates, journal, watchers, seed=release.seed
                 )
@@ -75,6 +88,18 @@ def build(release: Release, *, advance: Callable[[int], None] = _tell_nobody) ->
             _move_into_place(release, staging, manifest)
         stamp.remember(made_from.hexdigest())
     return manifest
+
+
+def _before_curation(config: Config, journal: Journal, curating: Callable[[str], None]) -> Watcher:
+    """Return what tells that a config is curated next: the last answer of the split to curate is read."""
+    planned = journal.progress(config.name).get(CURATED_SPLIT)
+    still_to_read = count(planned.planned - 1 if planned else 0, -1)
+
+    def watch(call: Call, _reply: Reply | None) -> None:
+        if config.generator.curation and call.split == CURATED_SPLIT and next(still_to_read) == 0:
+            curating(config.name)
+
+    return watch
 
 
 _GENERATE_FIRST = "Run `synthner generate` first."
@@ -169,10 +194,21 @@ def _move_into_place(release: Release, staging: Path, manifest: dict[str, Any]) 
         target = release.rejects(config)
         target.parent.mkdir(parents=True, exist_ok=True)
         (staging / "rejects" / target.name).replace(target)
+        _replace_or_remove(agreement_file(staging / "rejects" / target.name), agreement_file(target))
     for name in stale - names.keys():
         _remove(release.dataset / name, release.dataset)
     for config in former_configs - manifest["configs"].keys():
         release.rejects(config).unlink(missing_ok=True)
+        agreement_file(release.rejects(config)).unlink(missing_ok=True)
+
+
+def _replace_or_remove(new: Path, target: Path) -> None:
+    """Put a file that not every build has in its place, or remove what a former build left there."""
+    if not new.exists():
+        target.unlink(missing_ok=True)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    new.replace(target)
 
 
 def _former_files(dataset: Path) -> tuple[set[str], set[str]]:

@@ -6,9 +6,11 @@ the other gold splits are only what must not leak.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
-from itertools import pairwise
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import islice, pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,15 +19,36 @@ from ..schema.errors import DataError
 from ..schema.example import Example
 from ..schema.iob2 import OUTSIDE
 from ..schema.waterfall import EXAMPLES_A_STEP, StepCount, Waterfall
+from ..sources.files import write_atomically
 from ..sources.gold import Gold
 from .columns import Batch
-from .curation.curate import REPEATS, SELECTION, Curation, Verdict, curate
+from .curation.curate import HELD_OUT, REPAIR, REPEATS, SELECTION, Curation, Verdict, curate
+from .curation.near_duplicates import near_copies
 from .parquet import row_ids
 from .rejects import Rejects, shown
 
 STEP = "curation"
 CURATED_SPLIT = "train"
 CONFLICTS_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class CurationStep:
+    """What one step of curation did, as the manifest has it.
+
+    Attributes:
+        name: The step; a repair stands by itself.
+        kept: Sentences that are left after it.
+        lost: Sentences that it dropped.
+        changed: Sentences whose labels it changed.
+        examples: Some of those it dropped or changed.
+    """
+
+    name: str
+    kept: int
+    lost: int
+    changed: int
+    examples: list[str]
 
 
 class SplitCuration:
@@ -89,9 +112,15 @@ class SplitCuration:
         judged = zip(self._examples, self._curation.verdicts, strict=True)
         for batch in self._batches:
             rows = [next(judged) for _ in batch.datapoints]
-            for datapoint, (example, verdict) in zip(batch.datapoints, rows, strict=True):
+            for row, (example, verdict) in enumerate(rows):
                 if not verdict.kept:
-                    rejects.datapoint(datapoint, STEP, verdict.reason)
+                    rejects.datapoint(
+                        batch.datapoints[row],
+                        f"{STEP}: {verdict.step}",
+                        verdict.reason,
+                        changes=[*batch.repairs.get(row, ()), *_changes(verdict)],
+                        agreement=verdict.agreement,
+                    )
                     count.lost[self._counted_as(example, verdict)] += 1
             passed = batch.select(np.array([verdict.kept for _, verdict in rows], dtype=bool))
             kept = [(curated_of_id[example.id], verdict) for example, verdict in rows if verdict.kept]
@@ -107,12 +136,25 @@ class SplitCuration:
         reason = next(verdict.reason for verdict in self._curation.verdicts if verdict.step == last)
         return f"{STEP}: {reason}"
 
+    @property
+    def agreement(self) -> dict[str, float]:
+        """How well the labels of each sentence that is kept agree with gold, from 0 to 1, by its id."""
+        if self._curation is None:
+            return {}
+        judged = zip(self._examples, self._curation.verdicts, strict=True)
+        return {
+            example.id: verdict.agreement
+            for example, verdict in judged
+            if verdict.kept and verdict.agreement is not None
+        }
+
     def as_json(self) -> dict[str, Any] | None:
         """Return what the manifest says about the curation; None if there was nothing to curate."""
         if self._curation is None:
             return None
         return {
             **self._curation.selection.as_json(),
+            "steps": [asdict(step) for step in self._steps(self._curation)],
             "findings": list(self._curation.findings),
             "conflicts": [asdict(conflict) for conflict in self._curation.conflicts[:CONFLICTS_SHOWN]],
         }
@@ -127,36 +169,113 @@ class SplitCuration:
             return "nothing of it helps"
         return "agrees too little with gold" if example.mentions else verdict.reason
 
+    def _steps(self, curation: Curation) -> Iterator[CurationStep]:
+        """Say what each step did, each repair by itself."""
+        judged = list(zip(self._examples, curation.verdicts, strict=True))
+        for name, outcome in curation.steps.items():
+            if name == REPAIR:
+                for repair, changed in outcome.changed.items():
+                    repairs = (_shown_repair(*pair, repair) for pair in judged)
+                    shown_repairs = _first(filter(None, repairs))
+                    yield CurationStep(f"{REPAIR}: {repair}", outcome.kept, 0, changed, shown_repairs)
+                continue
+            dropped = list(islice((pair for pair in judged if pair[1].step == name), EXAMPLES_A_STEP))
+            quoted = self._without_held_out_text(name, [example for example, _ in dropped])
+            texts = (
+                _shown_loss(example, verdict, may_be_quoted)
+                for (example, verdict), may_be_quoted in zip(dropped, quoted, strict=True)
+            )
+            yield CurationStep(name, outcome.kept, outcome.lost, 0, _first(texts))
+
+    def _without_held_out_text(self, step: str, dropped: Sequence[Example]) -> list[bool]:
+        """Say which sentences may be quoted: the card must not print what gold held out.
+
+        What repeats another sentence was dropped before it was compared with held-out gold.
+        """
+        if step == HELD_OUT:
+            return [False] * len(dropped)
+        copies = near_copies(dropped, self._held_out) if step == REPEATS and dropped else {}
+        return [number not in copies for number in range(len(dropped))]
+
     def _with_labels(self, batch: Batch, kept: Sequence[tuple[Example, Verdict]]) -> tuple[Batch, list[str]]:
         """Return a batch with the labels that its sentences have now, and its tokens by number."""
         tokens = [token for example, _ in kept for token in example.tokens]
         tags = self._labels.encode([tag for example, _ in kept for tag in example.ner_tags])
-        changes = [
-            (row, asdict(change) | {"step": f"{STEP}: {change.step}"})
-            for row, (_, verdict) in enumerate(kept)
-            for change in verdict.changes
-        ]
+        changes = [(row, change) for row, (_, verdict) in enumerate(kept) for change in _changes(verdict)]
         labelled = replace(batch, tokens=np.arange(len(tokens)), tags=np.array(tags, dtype=batch.tags.dtype))
         return labelled.with_changes(changes), tokens
 
 
+def agreement_file(rejects: Path) -> Path:
+    """Return where the agreement of a config's published rows with gold is kept, given its rejects."""
+    return rejects.parent.parent / "agreement" / rejects.name
+
+
+def write_agreement(curation: SplitCuration | None, rejects: Path) -> None:
+    """Keep how well each row that is published agrees with gold, where curation measured that.
+
+    Args:
+        curation: What curated the config, if anything did.
+        rejects: The file of its rejects.
+
+    Raises:
+        DataError: If the file cannot be written.
+    """
+    agreement_of = curation.agreement if curation else {}
+    if not agreement_of:
+        return
+    with write_atomically(agreement_file(rejects)) as stream:
+        for id_, agreement in agreement_of.items():
+            stream.write(json.dumps({"id": id_, "agreement": agreement}, ensure_ascii=False) + "\n")
+
+
+def _changes(verdict: Verdict) -> list[dict[str, Any]]:
+    """Return how labels were repaired, as provenance has it."""
+    return [asdict(change) | {"step": f"{STEP}: {change.step}"} for change in verdict.changes]
+
+
 def _count_in(count: StepCount, kept: Sequence[tuple[Example, Verdict]]) -> None:
     count.kept += len(kept)
-    for example, verdict in kept:
+    for _, verdict in kept:
         for repair in {change.step for change in verdict.changes}:
             count.notes[f"repaired: {repair}"] += 1
-        if verdict.changes and len(count.examples) < EXAMPLES_A_STEP:
-            count.show(_shown_repair(example, verdict))
 
 
-def _shown_repair(example: Example, verdict: Verdict) -> str:
-    """Show the words whose labels were repaired, before and after."""
-    before: dict[int, str] = {}
+def _first(texts: Iterator[str]) -> list[str]:
+    """Return the first of many examples, each at its length."""
+    count = StepCount()
+    for text in islice(texts, EXAMPLES_A_STEP):
+        count.show(text)
+    return count.examples
+
+
+def _shown_loss(example: Example, verdict: Verdict, may_be_quoted: bool) -> str:
+    """Show a sentence that was dropped, and why, with the labels that it was judged by."""
+    agreement = "" if verdict.agreement is None else f" (agreement {verdict.agreement:.2f})"
+    reason = f"{example.id}: {verdict.reason}{agreement}"
+    if not may_be_quoted:
+        return shown(reason)
+    tags = list(example.ner_tags)
     for change in verdict.changes:
-        before.setdefault(change.position, change.before)
-    after = {place: example.ner_tags[place] for place in before}
-    return shown(f"repaired: {_labelled(example, before)} → {_labelled(example, after)}")
+        tags[change.position] = change.after
+    words = zip(example.tokens, tags, strict=True)
+    return shown(
+        f"{reason}: " + " ".join(token if tag == OUTSIDE else f"{token}/{tag}" for token, tag in words)
+    )
 
 
-def _labelled(example: Example, tag_of_place: Mapping[int, str]) -> str:
-    return " ".join(f"{example.tokens[place]}/{tag}" for place, tag in sorted(tag_of_place.items()))
+def _shown_repair(example: Example, verdict: Verdict, repair: str) -> str | None:
+    """Show the words whose labels one repair changed, before and after; None if it changed none."""
+    before: dict[int, str] = {}
+    after: dict[int, str] = {}
+    for change in verdict.changes:
+        if change.step == repair:
+            before.setdefault(change.position, change.before)
+            after[change.position] = change.after
+    if before == after:
+        return None
+    labelled = (
+        " ".join(f"{example.tokens[place]}/{tag}" for place, tag in sorted(tag_of_place.items()))
+        for tag_of_place in (before, after)
+    )
+    return shown(f"{example.id}: {' → '.join(labelled)}")

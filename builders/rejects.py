@@ -6,7 +6,7 @@ import gzip
 import io
 import json
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
@@ -26,18 +26,45 @@ _DIRECTION_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u206
 class Rejects:
     """Writes one JSON object a line.
 
+    Args:
+        stream: Where to; None to count without writing.
+        config: The config that ids begin with; empty for responses outside of any release.
+
     Attributes:
         lines: Lines written so far.
     """
 
-    def __init__(self, stream: IO[bytes] | None) -> None:
+    def __init__(self, stream: IO[bytes] | None, config: str = "") -> None:
         self._stream = stream
+        self._config = config
         self.lines = 0
 
-    def datapoint(self, datapoint: Datapoint, step: str, reason: str) -> None:
-        """Keep a datapoint that has both of its lists."""
+    def datapoint(
+        self,
+        datapoint: Datapoint,
+        step: str,
+        reason: str,
+        *,
+        changes: Sequence[Mapping[str, Any]] = (),
+        agreement: float | None = None,
+    ) -> None:
+        """Keep a datapoint that has both of its lists.
+
+        Args:
+            datapoint: The datapoint as it came.
+            step: What dropped it.
+            reason: Why.
+            changes: What was changed in it before, as provenance has it.
+            agreement: How well its labels agree with gold, where that was measured.
+        """
         found = datapoint.found
-        self._write(datapoint.place, found.item, step, reason, {"tokens": found.tokens, "tags": found.tags})
+        content = {
+            "tokens": found.tokens,
+            "tags": found.tags,
+            **({"changes": list(changes)} if changes else {}),
+            **({} if agreement is None else {"agreement": agreement}),
+        }
+        self._write(datapoint.place, found.item, step, reason, content)
 
     def source(self, place: Place, item: int | None, reason: str, source: str) -> None:
         """Keep the text of an object that is no datapoint; `item` is None where it could not even be read."""
@@ -52,6 +79,7 @@ class Rejects:
         if self._stream is None:
             return
         line = {
+            **({} if item is None else {"id": self._id(place, item)}),
             **({"split": place.split} if place.split else {}),
             "call": place.origin.call_key,
             "item": item,
@@ -66,19 +94,24 @@ class Rejects:
             written = json.dumps(line).encode("ascii")
         self._stream.write(written + b"\n")
 
+    def _id(self, place: Place, item: int) -> str:
+        """Return the id that the datapoint's row would have had."""
+        return "-".join(filter(None, (self._config, place.split, str(place.index), str(item))))
+
 
 @contextmanager
-def open_rejects(path: Path | None) -> Iterator[Rejects]:
+def open_rejects(path: Path | None, config: str = "") -> Iterator[Rejects]:
     """Open a list of rejects, gzipped if its name ends with `.gz`; it appears when the block ends.
 
     Args:
         path: The file; None to count without writing.
+        config: The config whose datapoints they are, if they are those of a release.
 
     Raises:
         DataError: If it cannot be written.
     """
     if path is None:
-        yield Rejects(None)
+        yield Rejects(None, config)
         return
     with atomic_path(path) as temporary, temporary.open("wb") as raw:
         if path.suffix == ".gz":
@@ -86,9 +119,9 @@ def open_rejects(path: Path | None) -> Iterator[Rejects]:
                 gzip.GzipFile("", "wb", COMPRESSION, raw, mtime=0) as packed,
                 io.BufferedWriter(cast(io.RawIOBase, packed), 1 << 18) as buffered,
             ):
-                yield Rejects(cast(IO[bytes], buffered))
+                yield Rejects(cast(IO[bytes], buffered), config)
         else:
-            yield Rejects(raw)
+            yield Rejects(raw, config)
 
 
 def shown(text: str) -> str:

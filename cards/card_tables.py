@@ -141,6 +141,26 @@ def curation_table(configs: Mapping[str, Config]) -> Markdown:
     return table([Markdown(text) for text in header], rows, "lrrrl")
 
 
+def curation_counts(step: Mapping[str, Any]) -> Markdown:
+    """Say how many sentences went into a step of curation, and what became of them."""
+    went_in, changed = step["kept"] + step["lost"], step["changed"]
+    relabelled = f", {count(changed)} of them with other labels" if changed else ""
+    return Markdown(
+        f"Sentences that went in: {count(went_in)}. Dropped: {count(step['lost'])}. "
+        f"Left: {count(step['kept'])}{relabelled}."
+    )
+
+
+def steps_that_did_something(config: Config) -> list[Mapping[str, Any]]:
+    """Return the steps of a config's curation that dropped a sentence or changed a label."""
+    return [step for step in config["curation"]["steps"] if step["lost"] or step["changed"]]
+
+
+def steps_that_did_nothing(config: Config) -> list[str]:
+    """Return the names of the other steps of a config's curation."""
+    return [step["name"] for step in config["curation"]["steps"] if not (step["lost"] or step["changed"])]
+
+
 def conflicts_table(config: Config) -> Markdown:
     """Show the surface forms that have several types in a config even after repair."""
     header = [Markdown(text) for text in ("Form", "Types after repair", "Types in gold train")]

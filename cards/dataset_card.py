@@ -130,6 +130,7 @@ def _body(manifest: Mapping[str, Any]) -> str:
         "share": share,
         "waterfall": waterfall_markdown,
         "labels_table": card_tables.labels_table,
+        "lines": _lines,
     }
     configs = manifest["configs"]
     gold = _distinct_gold(manifest)
@@ -197,6 +198,10 @@ def _period(asked: Mapping[str, float]) -> Markdown:
 def _samples(config: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     samples = [sample for split in config["splits"].values() for sample in split["samples"]]
     return samples[:SAMPLES_A_CONFIG]
+
+
+def _lines(examples: Sequence[str]) -> str:
+    return "\n".join(map(one_line, examples))
 
 
 def _step_examples(config: Mapping[str, Any]) -> str:

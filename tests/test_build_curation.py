@@ -2,6 +2,11 @@
 
 import gzip
 import json
+import os
+import pty
+import re
+import shutil
+import subprocess
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +16,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from synthner.builders.build import build
+from synthner.builders.curation.curate import STEPS
 from synthner.builders.curation.near_duplicates import near_duplicates
+from synthner.builders.curation.repairs import REPAIRS
+from synthner.builders.curation.selection import SHARES
+from synthner.builders.explain import explain
 from synthner.cards.dataset_card import render_dataset_card
 from synthner.generation.generate import generate
 from synthner.release import read_release
@@ -20,6 +29,7 @@ from synthner.schema.example import Example
 from synthner.schema.iob2 import violations
 from synthner.schema.validation import first_error
 
+from .command_line import SCRIPT, environment
 from .curation_sentences import LABELS, relabelled, sentences, write
 
 CONFIG = "en_mock"
@@ -127,6 +137,18 @@ def _rejects(folder: Path) -> list[dict]:
         return [json.loads(line) for line in lines]
 
 
+def _dropped(folder: Path) -> list[dict]:
+    return [line for line in _rejects(folder) if line["step"].startswith("curation: ")]
+
+
+def _curation_steps(manifest: dict) -> dict[str, dict]:
+    return {step["name"]: step for step in manifest["configs"][CONFIG]["curation"]["steps"]}
+
+
+def _explained(folder: Path, manifest: dict, id_: str) -> dict:
+    return explain(read_release(folder), manifest, id_).as_json()
+
+
 def _files(folder: Path) -> dict[str, bytes]:
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
@@ -182,17 +204,21 @@ def test_swapped_types_are_put_right(curated):
 
 def test_what_is_dropped_is_among_the_rejects_with_its_reason(curated, uncurated):
     kept, all_rows = _rows(*curated), _rows(*uncurated)
-    dropped = [line for line in _rejects(curated[0]) if line["step"] == "curation"]
+    dropped = _dropped(curated[0])
 
     assert Counter(tuple(line["tokens"]) for line in dropped) == Counter(
         tokens for id_, (tokens, _) in all_rows.items() if id_ not in kept
     )
+    assert {line["id"] for line in dropped} == set(all_rows) - set(kept)
     reason_of = {tuple(line["tokens"]): line["reason"] for line in dropped}
     id_of = {tokens: id_ for id_, (tokens, _) in all_rows.items()}
     for first, again in zip(SOUND, REPEATED, strict=False):
         assert reason_of[again.tokens] == f"repeats {id_of[first.tokens]}"
     assert {reason_of[example.tokens] for example in LEAKING} == {"repeats a sentence of gold test"}
     assert {reason_of[example.tokens] for example in FOREIGN} == {"not written like gold"}
+    assert Counter(line["step"].removeprefix("curation: ") for line in dropped) == {
+        name: step["lost"] for name, step in _curation_steps(curated[1]).items() if step["lost"]
+    }
 
 
 def test_the_waterfall_adds_up(curated):
@@ -204,7 +230,7 @@ def test_the_waterfall_adds_up(curated):
     assert names[-3:] == ["contamination", "curation", "published"]
     for before, after in pairwise(steps[1:]):
         assert after["kept"] + sum(after["lost"].values()) == before["kept"]
-    assert sum(step["lost"].values()) == sum(line["step"] == "curation" for line in _rejects(folder))
+    assert sum(step["lost"].values()) == len(_dropped(folder))
     assert step["lost"]["repeats another sentence"] == len(REPEATED)
     assert step["lost"]["repeats a sentence of gold test"] == len(LEAKING)
     assert step["lost"]["not written like gold"] == len(FOREIGN)
@@ -214,8 +240,139 @@ def test_the_waterfall_adds_up(curated):
         for change in {change["step"]: change for change in changes}.values()
     )
     assert step["notes"] == repaired
-    assert len(step["examples"]) == 3
-    assert all(example.startswith("repaired: ") and " → " in example for example in step["examples"])
+    assert step["examples"] == []
+
+
+def test_each_step_says_what_it_did(curated):
+    folder, manifest = curated
+    steps = _curation_steps(manifest)
+    repairs = [f"repairs: {repair}" for repair in REPAIRS]
+    before_repairs, after_repairs = STEPS[: STEPS.index("repairs")], STEPS[STEPS.index("repairs") + 1 :]
+
+    assert list(steps) == [*before_repairs, *repairs, *after_repairs]
+    for before, after in pairwise(steps.values()):
+        assert after["kept"] + after["lost"] == before["kept"]
+    assert steps["repeats"]["kept"] + steps["repeats"]["lost"] == len(MIXED)
+    assert steps["selection"]["kept"] == len(_rows(folder, manifest))
+    assert (steps["repeats"]["lost"], steps["held-out"]["lost"], steps["language"]["lost"]) == (
+        *(len(REPEATED), len(LEAKING), len(FOREIGN)),
+    )
+    assert steps["repairs: types"]["changed"] >= 10
+    for name, step in steps.items():
+        assert len(step["examples"]) == min(3, step["lost"] + step["changed"]), name
+        assert step["changed"] == 0 or name in repairs
+
+
+def test_a_loss_is_shown_with_its_reason_and_a_repair_before_and_after(curated):
+    folder, manifest = curated
+    steps, repairs = _curation_steps(manifest), _repairs(folder)
+    dropped = {line["id"]: line for line in _dropped(folder)}
+
+    for name in ("repeats", "language"):
+        for example in steps[name]["examples"]:
+            id_, _, rest = example.partition(": ")
+            assert rest.startswith(dropped[id_]["reason"] + ": ")
+            assert dropped[id_]["tokens"][0] in rest.removeprefix(dropped[id_]["reason"])
+    for example in steps["repairs: types"]["examples"]:
+        id_, _, rest = example.partition(": ")
+        before, after = ([word.rpartition("/")[2] for word in side.split()] for side in rest.split(" → "))
+        of_types = sorted(
+            (change for change in repairs[id_] if change["step"] == "curation: types"),
+            key=lambda change: change["position"],
+        )
+        assert before == [change["before"] for change in of_types]
+        assert after == [change["after"] for change in of_types]
+
+
+def test_sentences_of_held_out_gold_are_never_shown(tmp_path):
+    again = [_with_one_more_word(_with_one_more_word(example)) for example in LEAKING]
+    manifest = _build(tmp_path, {"train": [*SOUND, *LEAKING, *again, *FOREIGN]})
+    steps = _curation_steps(manifest)
+
+    assert steps["repeats"]["lost"] == steps["held-out"]["lost"] == len(LEAKING)
+    card = re.sub(r"/[BI]-\w+", "", render_dataset_card(manifest))
+    assert " ".join(FOREIGN[0].tokens) in card  # so would one of gold be
+    assert not [example for example in GOLD["test"] if " ".join(example.tokens) in card]
+    for example in steps["held-out"]["examples"]:
+        assert example.endswith(": repeats a sentence of gold test")
+    for example in steps["repeats"]["examples"]:
+        assert example.partition(": repeats ")[2].startswith(f"{CONFIG}-train-16-")
+
+
+def test_curation_can_be_asked_about_every_sentence(curated, uncurated):
+    folder, manifest = curated
+    rows = _rows(folder, manifest)
+    repairs, dropped = _repairs(folder), {line["id"]: line for line in _dropped(folder)}
+    repaired = [id_ for id_ in rows if repairs[id_]]
+
+    for id_ in (next(iter(rows)), *repaired[:3]):
+        found = _explained(folder, manifest, id_)
+        assert (found["kept"], found["changes"]) == (True, repairs[id_])
+        assert found["published"] == {"tokens": list(rows[id_][0]), "ner_tags": list(rows[id_][1])}
+        assert found["ner_tags"] == LABELS.encode(_rows(*uncurated)[id_][1])
+        assert 0 <= found["agreement"] <= 1
+    for id_, line in dropped.items():
+        found = _explained(folder, manifest, id_)
+        assert (found["kept"], found["step"], found["reason"]) == (False, line["step"], line["reason"])
+        assert (found["agreement"] is None) == (found["step"] != "curation: selection")
+    validation = next(iter(_rows(folder, manifest, "validation")))
+    assert _explained(folder, manifest, validation)["agreement"] is None
+
+
+def test_what_selection_drops_has_its_changes_and_its_agreement(tmp_path, monkeypatch):
+    monkeypatch.setitem(GOLD, "train", [example for example in GOLD["train"] if example.mentions][:8])
+    manifest = _build(tmp_path, {"train": MISLABELLED})
+    lines = [line for line in _dropped(tmp_path) if line["step"] == "curation: selection"]
+    judged = [_explained(tmp_path, manifest, line["id"]) for line in lines]
+    kept = [_explained(tmp_path, manifest, id_) for id_ in list(_rows(tmp_path, manifest))[:10]]
+
+    agrees_less = [each for each in judged if each["reason"] == "agrees less with gold than what is kept"]
+    with_mentions = [each for each in kept if set(each["published"]["ner_tags"]) != {"O"}]
+    assert max(each["agreement"] for each in agrees_less) <= min(each["agreement"] for each in with_mentions)
+    changed = [each for each in judged if each["changes"]]
+    assert changed
+    for each in changed:
+        tags = LABELS.decode(each["ner_tags"])
+        for change in each["changes"]:
+            assert tags[change["position"]] == change["before"]
+            tags[change["position"]] = change["after"]
+    assert all("(agreement 0." in example for example in _curation_steps(manifest)["selection"]["examples"])
+
+
+def test_the_agreement_of_a_former_build_does_not_stay(tmp_path):
+    _build(tmp_path, {"train": SOUND})
+    assert [path.name for path in (tmp_path / "work" / "agreement").iterdir()] == [f"{CONFIG}.jsonl.gz"]
+
+    manifest = _build(tmp_path, {"train": SOUND}, generator="curation: false")
+
+    assert not list((tmp_path / "work" / "agreement").iterdir())
+    assert _explained(tmp_path, manifest, f"{CONFIG}-train-0-0")["agreement"] is None
+
+
+def test_a_terminal_is_told_what_is_being_curated(curated, tmp_path):
+    folder = shutil.copytree(curated[0], tmp_path / "copy")
+    (folder / "dataset" / "manifest.json").unlink()
+    terminal, stderr = pty.openpty()
+    process = subprocess.Popen(
+        [SCRIPT, "build", folder, "--json"],
+        env=environment(TERM="xterm", COLUMNS="120"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+    )
+    os.close(stderr)
+    shown = b""
+    try:
+        while more := os.read(terminal, 4096):
+            shown += more
+    except OSError:  # how Linux says that the other end is closed
+        pass
+    stdout, _ = process.communicate(timeout=60)
+    os.close(terminal)
+
+    assert process.returncode == 0
+    assert f"Curating {CONFIG}".encode() in shown
+    assert json.loads(stdout)["configs"]
 
 
 def test_only_train_is_curated(curated, uncurated):
@@ -231,8 +388,8 @@ def test_the_manifest_says_what_was_found(curated):
     curation = manifest["configs"][CONFIG]["curation"]
 
     assert first_error("manifest", manifest) is None
-    assert curation["share"] in (0.5, 1.0)
-    assert list(curation["gains"]) == ["0.5", "1.0"]
+    assert curation["share"] in SHARES
+    assert list(curation["gains"]) == [str(share) for share in SHARES]
     assert any("folds of gold gain" in finding for finding in curation["findings"])
 
 
@@ -269,6 +426,19 @@ def test_the_card_shows_what_curation_did(curated):
     assert f"`{CONFIG}`" in section
     gains = curated[1]["configs"][CONFIG]["curation"]["gains"]
     assert all(f" {gain['gain']:+.3f} |" in section for gain in gains.values())
+    steps = _curation_steps(curated[1])
+    headings = [line.removeprefix("#### ") for line in section.splitlines() if line.startswith("#### ")]
+    assert headings == [name for name, step in steps.items() if step["lost"] or step["changed"]]
+    for name in headings:
+        under = section.partition(f"#### {name}\n")[2].partition("\n#### ")[0]
+        step = steps[name]
+        assert (
+            f"went in: {step['kept'] + step['lost']}. Dropped: {step['lost']}. Left: {step['kept']}" in under
+        )
+        assert f"{step['changed']} of them with other labels" in under or not step["changed"]
+        assert all(example in under for example in step["examples"])
+    [idle] = [line for line in section.splitlines() if line.startswith("Nothing to do: ")]
+    assert idle == f"Nothing to do: {', '.join(name for name in steps if name not in headings)}."
     assert section.count(f"\n- `{CONFIG}`: ") == len(curated[1]["configs"][CONFIG]["curation"]["findings"])
 
 
@@ -276,13 +446,22 @@ def test_the_card_shows_conflicts_and_findings_as_text(curated):
     manifest = json.loads(json.dumps(curated[1]))
     curation = manifest["configs"][CONFIG]["curation"]
     curation["findings"] = ["<b>bold</b>"]
+    curation["steps"] = [
+        {"name": "a|b</details>", "kept": 1, "lost": 1, "changed": 0, "examples": ["```\n</details>\u202e"]},
+        {"name": "<i>idle</i>", "kept": 1, "lost": 0, "changed": 0, "examples": []},
+    ]
     curation["conflicts"] = [{"surface": "a|b</details>", "types": {"PER": 3, "LOC": 1}, "gold": {}}]
 
     section = _curation_section(render_dataset_card(manifest))
     assert f"- `{CONFIG}`: &lt;b&gt;bold&lt;/b&gt;" in section
     assert "a&#124;b&lt;/details&gt;" in section
     assert "PER 3<br>LOC 1" in section
-    assert section.count("</details>") == 1
+    assert "#### a&#124;b&lt;/details&gt;\n" in section
+    assert "````text\n``` </details>⟨U+202E⟩\n````" in section
+    assert "Nothing to do: &lt;i&gt;idle&lt;/i&gt;." in section
+    assert [line for line in section.splitlines() if "</details>" in line] == [
+        *("``` </details>⟨U+202E⟩", "</details>", "</details>")
+    ]
 
 
 def _curation_section(card: str) -> str:
@@ -316,15 +495,17 @@ def test_train_is_left_out_if_nothing_of_it_is_kept(tmp_path, train, reason, cou
     assert f"has no train split: curation: {reason}." in render_dataset_card(manifest)
 
 
-def test_with_little_gold_the_better_half_is_kept(tmp_path, monkeypatch):
+def test_with_little_gold_the_better_share_is_kept(tmp_path, monkeypatch):
     monkeypatch.setitem(GOLD, "train", [example for example in GOLD["train"] if example.mentions][:8])
     manifest = _build(tmp_path, {"train": SOUND})
     [step] = [step for step in _train_steps(manifest) if step["step"] == "curation"]
     with_mentions = sum(bool(example.mentions) for example in SOUND)
 
     assert manifest["configs"][CONFIG]["curation"]["gains"] == {}
-    assert step["lost"]["agrees too little with gold"] == pytest.approx(with_mentions / 2, abs=1)
-    assert sum(step["lost"].values()) == sum(line["step"] == "curation" for line in _rejects(tmp_path))
+    assert step["lost"]["agrees too little with gold"] == pytest.approx(
+        (1 - SHARES[0]) * with_mentions, abs=1
+    )
+    assert sum(step["lost"].values()) == len(_dropped(tmp_path))
 
 
 def test_a_config_that_curation_leaves_nothing_of_is_refused(tmp_path):
