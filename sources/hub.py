@@ -68,6 +68,17 @@ class HubData:
                 report.add("id repeated", file=where, line=sentence.line)
             yield sentence
 
+    def check_split(self, split: str) -> None:
+        """Make sure that there is a split.
+
+        Raises:
+            DataError: If there is none by this name.
+        """
+        if split not in self.splits:
+            raise DataError(
+                f"there is no split `{split}`", where=self.name, hint=f"There is {', '.join(self.splits)}."
+            )
+
     def where(self, split: str) -> str:
         """Return how findings name a split."""
         return f"{self.name}/{split}"

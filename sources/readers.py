@@ -13,6 +13,7 @@ from ..schema.labels import LabelSet
 from ..schema.validation import nearest
 from .conll import read_conll
 from .files import CHUNK, open_bytes, text_lines
+from .hub_reference import hub_reference, read_reference
 from .jsonl import LONGEST_LINE, read_jsonl
 from .report import Report
 from .sentences import Sentence, unique_ids
@@ -54,7 +55,7 @@ def read_sentences(
     """Read the sentences of a file as they are found, as a stream.
 
     Args:
-        path: The file, plain or gzipped.
+        path: The file, plain or gzipped, or a split on the Hub (`hub_reference`).
         format: A name in `FORMATS`; by default it is recognised.
         labels: The names behind integer tags, where the file does not hold them itself.
         report: Collects what was irregular in the file's layout; what is irregular in the sentences
@@ -70,6 +71,9 @@ def read_sentences(
     if format is not None and format not in FORMATS:
         raise WrongUsageError(f"there is no format `{format}`", hint=nearest(format, FORMATS))
     report = report or Report()
+    if (reference := hub_reference(path)) is not None:
+        yield from read_reference(reference, labels.names if labels else None, report)
+        return
     found = False
     with open_bytes(path) as stream:
         for sentence, repeated in unique_ids(_sentences(stream, path, format, labels, report)):
@@ -101,7 +105,7 @@ def read_examples(
     not one tag a token is no example: it is left out and counted in the report.
 
     Args:
-        path: The file, plain or gzipped.
+        path: The file, plain or gzipped, or a split on the Hub (`hub_reference`).
         format: A name in `FORMATS`; by default it is recognised.
         labels: The names behind integer tags, where the file does not hold them itself.
         report: Collects what was irregular in the file's layout.
