@@ -140,19 +140,38 @@ def validate(paths: tuple[Path, ...], format_: str | None, labels: str | None, a
 
 @synthner.command()
 @release_argument
+@click.option("--to", "folder", type=click.Path(path_type=Path), help="A folder to publish to, not the Hub.")
 @click.option(
-    "--to", "folder", required=True, type=click.Path(path_type=Path), help="A folder to publish to."
+    "--dry-run", is_flag=True, help="Say what would be published and what it changes; send nothing."
+)
+@click.option("--pr", "pull_request", is_flag=True, help="Open a pull request instead of changing `main`.")
+@click.option(
+    "--rehearse", is_flag=True, help="Publish to a Hub on this machine, made for it; needs no token."
 )
 @json_option
-def publish(release: Path, folder: Path, as_json: bool) -> None:
-    """Publish the built dataset to a folder.
+def publish(
+    release: Path, folder: Path | None, dry_run: bool, pull_request: bool, rehearse: bool, as_json: bool
+) -> None:
+    """Publish the built dataset on the Hugging Face Hub, in one commit, and load it back.
 
-    The folder is laid out as the Hub wants it, and every config is loaded back from it. RELEASE is a
-    release.yaml or its folder.
+    The repository is the release's `name`; the token is the one of `hf auth login`, HF_TOKEN, or a CI job's
+    trusted publisher. With --to it is a folder, laid out as the Hub wants it. RELEASE is a release.yaml or
+    its folder.
     """
-    published = _publish(_open(release), folder, as_json)
-    if as_json:
-        console.print_json(published)
+    opened = _open(release)
+    if folder is not None:
+        if dry_run or pull_request or rehearse:
+            raise WrongUsageError("--to publishes to a folder: it goes with no other option of publishing")
+        published = _publish(opened, folder, as_json)
+        if as_json:
+            console.print_json(published)
+    elif rehearse:
+        options = ["--dry-run"] * dry_run + ["--pr"] * pull_request + ["--json"] * as_json
+        _rehearse(opened, options, times=1 if dry_run or pull_request or as_json else 2)
+    elif dry_run:
+        _show_publication(opened, as_json)
+    else:
+        _publish_on_hub(opened, pull_request, as_json)
 
 
 @synthner.command()
@@ -405,6 +424,36 @@ def _publish(release: Release, folder: Path, as_json: bool) -> dict[str, Any]:
         "removed": list(outcome.removed) if outcome else [],
         "configs": {config.name: dict(config.examples) for config in verified},
     }
+
+
+def _publish_on_hub(release: Release, pull_request: bool, as_json: bool) -> None:
+    from .publication import publish_release
+
+    outcome = publish_release(release, pull_request=pull_request)
+    if as_json:
+        console.print_json(outcome.as_json())
+    else:
+        console.print_published_on_hub(outcome)
+
+
+def _show_publication(release: Release, as_json: bool) -> None:
+    from .publication import plan_as_json, plan_publication
+
+    repository, plan = plan_publication(release)
+    if as_json:
+        console.print_json(plan_as_json(repository, plan))
+    else:
+        console.print_publication_plan(repository, plan)
+
+
+def _rehearse(release: Release, options: list[str], *, times: int) -> None:
+    from .hub.rehearsal import rehearse
+
+    organization, _, _ = release.name.rpartition("/")
+    command = ["publish", str(release.path), *options]
+    status_ = rehearse(command, organization=organization or None, times=times)
+    if status_:
+        raise click.exceptions.Exit(status_)
 
 
 def _show_plan(release: Release, only: tuple[str, ...], as_json: bool) -> None:

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from .generation.generate import ConfigStatus, GenerateSummary, Outcome
     from .generation.plan import PlanSummary
     from .hub.folder import Published
+    from .hub.publish import Plan
     from .hub.verification import VerifiedConfig
+    from .publication import Publication, PublishOutcome
     from .release import Release
     from .sources.gold import Gold
     from .sources.report import Problem
@@ -265,6 +267,52 @@ def print_published(folder: Path, outcome: Published | None, verified: Sequence[
     for config in verified:
         counts = ", ".join(f"{count:,} {split}" for split, count in config.examples.items())
         click.echo(f'  load_dataset({path}, "{config.name}")  # {counts}')
+
+
+def print_published_on_hub(outcome: PublishOutcome) -> None:
+    """Say what was published where, what it changed, and how to load each config, which was tried."""
+    plan, commit = outcome.done.plan, outcome.done.commit
+    if commit is None:
+        click.echo(f"Nothing has changed: {outcome.url} has version {plan.release.version} already.")
+    elif commit.pull_request:
+        click.echo(f"Opened {commit.pull_request} for version {plan.release.version}:\n")
+    else:
+        click.echo(
+            f"Published version {plan.release.version} at {outcome.url} (commit {commit.commit[:12]}):\n"
+        )
+    if commit is not None:
+        _print_changes(plan)
+    click.echo("\nEvery config was loaded back and compared:\n\n  from datasets import load_dataset\n")
+    revision = outcome.done.tag or outcome.done.revision
+    for config in outcome.verified:
+        counts = ", ".join(f"{count:,} {split}" for split, count in config.examples.items())
+        arguments = f'"{outcome.repository}", "{config.name}", revision="{revision}"'
+        click.echo(f"  load_dataset({arguments})  # {counts}")
+
+
+def print_publication_plan(repository: str, plan: Plan[Publication]) -> None:
+    """Say what publishing would do."""
+    if plan.is_empty:
+        click.echo(f"Nothing has changed: {repository} has version {plan.release.version} already.")
+        return
+    click.echo(f"Would publish version {plan.release.version} to {repository}:\n")
+    _print_changes(plan)
+
+
+def _print_changes(plan: Plan[Publication]) -> None:
+    for change in plan.release.changes.touched:
+        rows = change.rows
+        click.secho(f"  {change.name}: {change.kind}", bold=True, nl=False)
+        click.echo(f", rows +{rows.added:,} −{rows.removed:,}, {rows.changed:,} changed")
+        for step in dict.fromkeys((*change.before, *change.after)):
+            before, after = change.before.get(step), change.after.get(step)
+            if before != after:
+                shown = " → ".join("–" if count is None else f"{count:,}" for count in (before, after))
+                click.echo(f"    {step}: {shown}")
+    click.echo(
+        f"  {counted(len(plan.sent), 'file')} new or changed, {len(plan.unchanged)} unchanged, "
+        f"{len(plan.removed)} removed."
+    )
 
 
 def print_release_validation(

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from .schema.errors import DataError, ReleaseError
 from .schema.labels import LabelSet
@@ -77,6 +77,21 @@ class Gates:
 
 
 @dataclass(frozen=True)
+class Publishing:
+    """How the dataset is published on the Hub.
+
+    Attributes:
+        private: Whether only its owners can see it.
+        gated: `auto` or `manual` where people must ask for access; None where not.
+        accept: Findings that do not keep it from being published, with the reason for each.
+    """
+
+    private: bool = False
+    gated: Literal["auto", "manual"] | None = None
+    accept: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Config:
     """One config of the dataset: a language made by a generator."""
 
@@ -96,6 +111,7 @@ class Release:
         seed: The one seed that every random choice comes from.
         configs: Language by language, generator by generator, in the order of the file.
         gates: What a datapoint must be to be published.
+        publishing: How the dataset is published on the Hub.
         license: Hub licence id; None where it is inherited from gold.
         pretty_name: The title of the dataset card.
         description: Opens the card.
@@ -108,6 +124,7 @@ class Release:
     seed: int
     configs: tuple[Config, ...]
     gates: Gates
+    publishing: Publishing
     license: str | None
     pretty_name: str
     description: str
@@ -160,6 +177,7 @@ def read_release(path: Path) -> Release:
         seed=value["seed"],
         configs=_expand(source, path.resolve().parent, generators),
         gates=Gates(**value.get("gates", {})),
+        publishing=_publishing(value.get("publish", {})),
         license=value.get("license"),
         pretty_name=value.get("pretty_name", value["name"]),
         description=value.get("description", "").strip(),
@@ -178,6 +196,12 @@ def _check_against_schema(source: YamlSource) -> None:
     message, hint = explain(error)
     keys = ".".join(str(key) for key in error.absolute_path)
     raise ReleaseError(f"{keys}: {message}" if keys else message, where=source.where(key_path), hint=hint)
+
+
+def _publishing(value: Mapping[str, Any]) -> Publishing:
+    return Publishing(
+        private=value.get("private", False), gated=value.get("gated") or None, accept=value.get("accept", {})
+    )
 
 
 def _generator(source: YamlSource, name: str) -> Generator:

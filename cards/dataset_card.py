@@ -82,15 +82,30 @@ def card_to_publish(dataset: Path, published: Path) -> str:
     Raises:
         DataError: If people wrote different things into the two: neither may get lost.
     """
-    built, former = _read_card(dataset / CARD), _read_card(published)
-    written_here, written_there = _written_by_people(built), _written_by_people(former)
+    built = _read_card(dataset / CARD)
+    kept = card_to_keep(built, _read_card(published), where=f"{dataset / CARD}, {published}")
+    return render_dataset_card(read_manifest(dataset), kept)
+
+
+def card_to_keep(built: str | None, published: str | None, where: str) -> str | None:
+    """Return the card, built or published, that people wrote into; the built one if none has been.
+
+    Args:
+        built: The built card.
+        published: The published card.
+        where: How an error names the two.
+
+    Raises:
+        DataError: If people wrote different things into the two: neither may get lost.
+    """
+    written_here, written_there = _written_by_people(built), _written_by_people(published)
     if written_here and written_there and written_here != written_there:
         raise DataError(
             "people wrote different text into the built card and into the published one",
-            where=f"{dataset / CARD}, {published}",
+            where=where,
             hint="Bring the text around the generated part to what you want in both.",
         )
-    return render_dataset_card(read_manifest(dataset), former if written_there else built)
+    return published if written_there else built
 
 
 def _written_by_people(card: str | None) -> str:
@@ -139,6 +154,7 @@ def _body(manifest: Mapping[str, Any]) -> str:
         release=manifest["release"],
         configs=configs,
         first_config=next(iter(configs)),
+        pinned=f', revision="v{manifest["version"]}"' if "version" in manifest else "",
         tables=card_tables,
         methods=list(dict.fromkeys(config["method"] for config in configs.values())),
         dropped_splits=[

@@ -36,6 +36,26 @@ class VerifiedConfig:
     labels: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Source:
+    """Where a dataset is loaded from.
+
+    Attributes:
+        path: What `load_dataset` is asked for: a folder, or `organisation/name`.
+        revision: The revision on the Hub; None for a folder.
+        file: Gives a local copy of a file.
+    """
+
+    path: str
+    revision: str | None
+    file: Callable[[str], Path]
+
+    @property
+    def where(self) -> str:
+        """How errors name it."""
+        return f"{self.path} at {self.revision}" if self.revision else self.path
+
+
 def verify_folder(folder: Path) -> list[VerifiedConfig]:
     """Load every config and split of a folder in Hub layout, and compare them with its manifest.
 
@@ -46,17 +66,11 @@ def verify_folder(folder: Path) -> list[VerifiedConfig]:
     Raises:
         PublishError: With config, split, and what was expected and found, at the first difference.
     """
+    folder = folder.absolute()
     try:
         manifest = read_manifest(folder)
     except DataError as error:
         raise PublishError(error.message, where=error.where, hint=error.hint) from error
-    _check_files(folder, manifest)
-    with _quiet_and_offline(), tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as cache:
-        _check_config_names(folder, manifest)
-        return [_verify_config(folder, name, config, cache) for name, config in manifest["configs"].items()]
-
-
-def _check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
     for name, expected in listed_files(manifest).items():
         path = folder / name
         try:
@@ -66,34 +80,64 @@ def _check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
                 f"cannot be read: {error.strerror or error}", where=str(path), hint=PUBLISH_AGAIN
             ) from error
         _expect("the sha256", expected, found, where=str(path))
+    with _quiet(offline=True):
+        return _verify_all(_Source(str(folder), None, lambda name: folder / name), manifest)
 
 
-def _check_config_names(folder: Path, manifest: Mapping[str, Any]) -> None:
+def verify_repository(
+    name: str, revision: str, manifest: Mapping[str, Any], file: Callable[[str], Path]
+) -> list[VerifiedConfig]:
+    """Load every config and split of a dataset on the Hub at a revision, and compare them with the manifest.
+
+    Args:
+        name: `organisation/name`.
+        revision: The commit that was made, or a pull request's reference.
+        manifest: What was published.
+        file: Gives a local copy of a file at the revision, as it was downloaded.
+
+    Raises:
+        PublishError: With config, split, and what was expected and found, at the first difference.
+    """
+    source = _Source(name, revision, file)
+    for file_name, expected in listed_files(manifest).items():
+        _expect("the sha256", expected, sha256_of(file(file_name)), where=f"{source.where}: {file_name}")
+    with _quiet(offline=False):
+        return _verify_all(source, manifest)
+
+
+def _verify_all(source: _Source, manifest: Mapping[str, Any]) -> list[VerifiedConfig]:
     from datasets import get_dataset_config_names
 
-    found = _loaded(lambda: get_dataset_config_names(str(folder)), where=str(folder))
-    _expect("the configs of the card", list(manifest["configs"]), found, where=str(folder))
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as cache:
+        found = _loaded(lambda: get_dataset_config_names(source.path, revision=source.revision), source.where)
+        _expect("the configs of the card", list(manifest["configs"]), found, where=source.where)
+        return [_verify_config(source, name, config, cache) for name, config in manifest["configs"].items()]
 
 
-def _verify_config(folder: Path, name: str, config: Mapping[str, Any], cache: str) -> VerifiedConfig:
+def _verify_config(source: _Source, name: str, config: Mapping[str, Any], cache: str) -> VerifiedConfig:
     import datasets
 
-    where = f"{folder}: config {name}"
+    where = f"{source.where}: config {name}"
     expected = _expected_features(config)
     counts = {split: facts["examples"] for split, facts in config["splits"].items()}
+    path, revision = source.path, source.revision
 
-    builder = _loaded(lambda: datasets.load_dataset_builder(str(folder), name, cache_dir=cache), where)
+    builder = _loaded(
+        lambda: datasets.load_dataset_builder(path, name, revision=revision, cache_dir=cache), where
+    )
     _expect_columns(expected, builder.info.features, f"{where}, in the card")
     in_card = {split: info.num_examples for split, info in (builder.info.splits or {}).items()}
     _expect("the number of examples", counts, in_card, f"{where}, in the card")
 
-    loaded = _loaded(lambda: datasets.load_dataset(str(folder), name, cache_dir=cache), where)
-    streamed = _loaded(lambda: datasets.load_dataset(str(folder), name, streaming=True), where)
+    loaded = _loaded(lambda: datasets.load_dataset(path, name, revision=revision, cache_dir=cache), where)
+    streamed = _loaded(lambda: datasets.load_dataset(path, name, revision=revision, streaming=True), where)
     _expect("the splits", list(counts), list(loaded), where)
     for split, examples in counts.items():
         place = f"{where}, split {split}"
         _expect_columns(expected, loaded[split].features, place)
-        _expect_columns(expected, _features_in_file(folder / config["splits"][split]["file"], place), place)
+        _expect_columns(
+            expected, _features_in_file(source.file(config["splits"][split]["file"]), place), place
+        )
         _expect("the number of examples", examples, loaded[split].num_rows, place)
         first = _loaded(lambda split=split: next(iter(streamed[split]), None), place)
         _expect("the first example, streamed,", loaded[split][0] if examples else None, first, place)
@@ -147,23 +191,23 @@ def _cause(error: BaseException) -> str:
 
 
 @contextmanager
-def _quiet_and_offline() -> Iterator[None]:
+def _quiet(*, offline: bool) -> Iterator[None]:
     import datasets
     from datasets import config
     from datasets.utils import logging
 
-    offline, bars_hidden, verbosity = (
+    was_offline, bars_hidden, verbosity = (
         config.HF_HUB_OFFLINE,
         datasets.are_progress_bars_disabled(),
         logging.get_verbosity(),
     )
-    config.HF_HUB_OFFLINE = True
+    config.HF_HUB_OFFLINE = offline
     datasets.disable_progress_bars()
     logging.set_verbosity_error()
     try:
         yield
     finally:
-        config.HF_HUB_OFFLINE = offline
+        config.HF_HUB_OFFLINE = was_offline
         logging.set_verbosity(verbosity)
         if not bars_hidden:
             datasets.enable_progress_bars()

@@ -1,0 +1,135 @@
+"""What keeps a built release from being published: looked for in the files themselves, one last time.
+
+The gates of the build let none of this through. But a dataset folder can be edited, or come from an older
+version, and publishing cannot be taken back. A release may accept a finding, with a reason that its card
+shows.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from ..schema.errors import PublishError
+from ..schema.example import Example
+from ..schema.iob2 import violations
+from .vocabulary import normalised, text_faults
+
+TEXT, IOB2, CONTAMINATION, LICENSE, CARD = FINDINGS = ("text", "iob2", "contamination", "license", "card")
+
+_ROWS_A_BATCH = 10_000
+_WORDS_TO_REMEMBER = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that keeps a release from being published.
+
+    Attributes:
+        name: What a release accepts it by: one of `FINDINGS`.
+        message: What is wrong, and where.
+        hint: What to do about it.
+    """
+
+    name: str
+    message: str
+    hint: str
+
+
+def find_obstacles(
+    dataset: Path, manifest: Mapping[str, Any], gold_test: Mapping[str, Sequence[Example]]
+) -> list[Finding]:
+    """Look for what keeps a built release from being published.
+
+    Args:
+        dataset: The folder that was built.
+        manifest: Its manifest.
+        gold_test: Gold test by the code of its language, as far as there is any.
+    """
+    known = {code: {_key(example.tokens) for example in test} for code, test in gold_test.items()}
+    found = [*_of_the_card(manifest)]
+    for name, config in manifest["configs"].items():
+        # A config's name begins with the code of its language in the release.
+        held_out = known.get(name.partition("_")[0], set())
+        for split in config["splits"].values():
+            found += _of_a_file(dataset, split["file"], config["labels"], held_out)
+    return found
+
+
+def refuse_obstacles(found: Sequence[Finding], accepted: Mapping[str, str]) -> None:
+    """Refuse to publish while there is a finding that is not accepted.
+
+    Raises:
+        PublishError: With each such finding and what to do about it.
+    """
+    standing = [finding for finding in found if finding.name not in accepted]
+    if standing:
+        raise PublishError(
+            "not published: " + "; ".join(f"{finding.message} [{finding.name}]" for finding in standing),
+            hint="\n".join(dict.fromkeys(finding.hint for finding in standing))
+            + "\nTo publish all the same, give the reason in release.yaml: publish: accept: "
+            f"{standing[0].name}: …",
+        )
+
+
+def _of_the_card(manifest: Mapping[str, Any]) -> Iterator[Finding]:
+    if manifest["license"] is None:
+        yield Finding(
+            LICENSE,
+            f"the dataset has no licence: {manifest['license_problem'] or 'none is known'}",
+            "Give one as `license:` in release.yaml, and build again.",
+        )
+    release = manifest["release"]
+    missing = [key for key in ("description", "authors") if not release[key]]
+    if missing:
+        yield Finding(
+            CARD,
+            f"the card is incomplete: {' and '.join(missing)} missing",
+            f"Write {' and '.join(f'`{key}:`' for key in missing)} in release.yaml, and build again.",
+        )
+
+
+def _of_a_file(dataset: Path, name: str, labels: Sequence[str], held_out: set[str]) -> Iterator[Finding]:
+    counts: Counter[str] = Counter()
+    first: dict[str, str] = {}
+    for id_, tokens, tags in _rows(dataset / name):
+        held = {
+            TEXT: any(map(_is_faulty, tokens)),
+            IOB2: bool(violations([labels[tag] if 0 <= tag < len(labels) else "?" for tag in tags])),
+            CONTAMINATION: bool(held_out) and _key(tokens) in held_out,
+        }
+        for kind, holds in held.items():
+            if holds:
+                counts[kind] += 1
+                first.setdefault(kind, id_)
+    meaning = {
+        TEXT: "rows hold text that cannot be read",
+        IOB2: "rows are not IOB2",
+        CONTAMINATION: "rows are sentences of gold test",
+    }
+    for kind in sorted(counts):
+        message = f"{name}: {counts[kind]:,} {meaning[kind]}, first {first[kind]}"
+        yield Finding(kind, message, "Run `synthner build` again: its gates drop such rows.")
+
+
+def _rows(path: Path) -> Iterator[tuple[str, list[str], list[int]]]:
+    import pyarrow.parquet
+
+    with pyarrow.parquet.ParquetFile(path) as rows:
+        for batch in rows.iter_batches(_ROWS_A_BATCH, columns=["id", "tokens", "ner_tags"]):
+            for row in batch.to_pylist():
+                yield row["id"], row["tokens"], row["ner_tags"]
+
+
+@lru_cache(maxsize=_WORDS_TO_REMEMBER)
+def _is_faulty(token: str) -> bool:
+    return bool(text_faults(token))
+
+
+def _key(tokens: Sequence[str]) -> str:
+    """Return what two sentences share that are the same but for case, blanks and punctuation."""
+    return "".join(map(normalised, tokens)) or "\0".join(tokens)
