@@ -1,25 +1,26 @@
-"""What each part of curation is worth on the papers' responses; print mean lift and its standard error.
+"""What each part of curation is worth on the papers' responses; print mean lift and its 95 % interval.
 
     python benchmarks/curation_ablation.py [--languages yor da] [--models gpt-4] [--seeds 0 1] [--gold 100]
 
 A cell is a language, a model and a seed. The seed draws the gold sentences to train on, the synthetic ones,
 and the sentences to test on: gold *train* sentences outside the sample, never gold validation or test. Each
 variant curates the same synthetic sentences with some steps switched off. A tagger is trained on gold and
-what is kept (recipe `adapted`), or on gold alone where nothing is kept. Lift is its micro-F1 less that of
-gold alone, in points.
+what is kept (recipe `adapted`; the first variant just puts the two together), or on gold alone where nothing
+is kept. Lift is its micro-F1 less that of gold alone, in points. The interval is a bootstrap over cells.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from random import Random
-from statistics import mean, stdev
+from statistics import mean
 
 from synthner.builders.curation.curate import LABELS, REPAIR, SELECTION, STEPS, curate
-from synthner.evaluation.recipes import ADAPTED, GOLD_ONLY, train_by_recipe
+from synthner.evaluation.crf import CrfTagger
+from synthner.evaluation.recipes import GOLD_COUNTS, Adaptation, train_on_gold
 from synthner.evaluation.scoring import score
 from synthner.evaluation.training_data import training_data
 from synthner.schema.example import Example
@@ -35,8 +36,10 @@ GOLD = {
 }
 TYPES = {"yor": ("PER", "ORG", "LOC", "DATE")}
 TEST_SENTENCES = 1_000
+RESAMPLES = 10_000
 
 _CLEANED = tuple(step for step in STEPS if step not in (LABELS, REPAIR, SELECTION))
+PUT_TOGETHER = "all synthetic sentences, put together with gold"
 VARIANTS = {
     "all synthetic sentences": (),
     "duplicates and foreign sentences dropped": _CLEANED,
@@ -57,22 +60,26 @@ def lifts(language: str, model: str, seed: int, sizes: tuple[int, int]) -> list[
     gold, test = found[: sizes[0]], found[sizes[0] :][:TEST_SENTENCES]
     offered = training_data(read_examples(responses, labels=labels)).examples
     synthetic = random.sample(offered, min(sizes[1], len(offered)))
-    alone = f1(gold, [], test)
-    return [
-        100
-        * (
-            f1(gold, curate(synthetic, gold, labels, held_out={}, seed=seed, steps=steps).examples, test)
-            - alone
-        )
-        for steps in VARIANTS.values()
-    ]
+    alone = f1(train_on_gold(gold), test)
+    together = CrfTagger.train([*gold, *synthetic], repeats=[GOLD_COUNTS] * len(gold) + [1] * len(synthetic))
+    reached = [f1(together, test)]
+    for steps in VARIANTS.values():
+        kept = curate(synthetic, gold, labels, held_out={}, seed=seed, steps=steps).examples
+        reached.append(f1(Adaptation(kept).train(gold), test) if kept else alone)
+    return [100 * (each - alone) for each in reached]
 
 
-def f1(gold: list[Example], synthetic: list[Example] | tuple[Example, ...], test: list[Example]) -> float:
-    """Train, and return micro-F1 on the test sentences."""
-    tagger = train_by_recipe(gold, synthetic, ADAPTED if synthetic else GOLD_ONLY)
+def f1(tagger: CrfTagger, test: Sequence[Example]) -> float:
+    """Return micro-F1 on the test sentences."""
     predicted = tagger.tag(example.tokens for example in test)
     return score([example.ner_tags for example in test], predicted).micro.f1
+
+
+def interval(column: Sequence[float]) -> tuple[float, float]:
+    """Return the 95 % bootstrap interval of the mean over cells."""
+    random = Random(0)
+    means = sorted(mean(random.choices(column, k=len(column))) for _ in range(RESAMPLES))
+    return means[round(0.025 * RESAMPLES)], means[round(0.975 * RESAMPLES) - 1]
 
 
 def main() -> None:
@@ -88,10 +95,10 @@ def main() -> None:
     for seed, language, model in product(arguments.seeds, arguments.languages, arguments.models):
         rows.append(lifts(language, model, seed, (arguments.gold, arguments.synthetic)))
         print(f"{language} {model} seed {seed}:", *(f"{lift:+.1f}" for lift in rows[-1]), flush=True)
-    print("\n| variant | mean lift | standard error |\n|---|---:|---:|")
-    for name, column in zip(VARIANTS, zip(*rows, strict=True), strict=True):
-        error = f"{stdev(column) / math.sqrt(len(column)):.1f}" if len(column) > 1 else ""
-        print(f"| {name} | {mean(column):+.1f} | {error} |")
+    print("\n| variant | mean lift | 95 % interval | worst cell |\n|---|---:|---:|---:|")
+    for name, column in zip((PUT_TOGETHER, *VARIANTS), zip(*rows, strict=True), strict=True):
+        low, high = interval(column)
+        print(f"| {name} | {mean(column):+.1f} | {low:+.1f} … {high:+.1f} | {min(column):+.1f} |")
 
 
 if __name__ == "__main__":
