@@ -19,6 +19,7 @@ from ...schema.example import Example
 from ...schema.labels import LabelSet
 from . import chance, likeness, selection
 from .chance import Agreement, agreement_on_mentions
+from .judges import Judge
 from .likeness import unlike_gold
 from .near_duplicates import near_copies, near_duplicates
 from .repairs import REPAIRS, Conflict, LabelChange, repair_labels
@@ -103,6 +104,7 @@ def curate(
     held_out: Mapping[str, Sequence[Example]],
     seed: int,
     steps: Collection[str] = STEPS,
+    judge: Judge | None = None,
 ) -> Curation:
     """Curate synthetic sentences against gold.
 
@@ -113,6 +115,7 @@ def curate(
         held_out: Gold that must not leak into the data, by the name of its split.
         seed: Decides halves, samples and folds.
         steps: The steps to take; they run in the order of `STEPS`.
+        judge: Judges labels in the selection; by default a CRF.
     """
     work = _Work(synthetic)
     agreement = None
@@ -150,6 +153,7 @@ def curate(
             unrepaired=work.examples(),
             repair=lambda some, by: repair_labels(some, by, labels, repairs=repairs).examples,
             seed=seed,
+            judge=judge,
         )
     for place, one, judged in zip(work.left, repaired.repaired, selected.agreement, strict=True):
         work.verdicts[place] = Verdict(changes=one.changes, agreement=judged)

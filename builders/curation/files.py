@@ -21,6 +21,7 @@ from ...sources.report import Report
 from ...sources.sentences import MISSING_TAG
 from ..rejects import shown
 from .curate import Curation, StepOutcome, Verdict, curate
+from .judges import Judge
 from .label_ids import LabelMapping, count_labels, map_labels, shown_meaning
 from .repairs import LabelChange
 
@@ -96,6 +97,7 @@ def curate_file(
     held_out: Mapping[str, Path],
     rejects: Path | None = None,
     seed: int = 0,
+    judge: Judge | None = None,
 ) -> CurateOutcome:
     """Curate a file of synthetic sentences, and write what is kept as JSONL: `id`, `tokens`, `ner_tags`.
 
@@ -106,6 +108,7 @@ def curate_file(
         held_out: Gold that must not leak into the data, by the name of its split.
         rejects: Where every other sentence goes, with its verdict.
         seed: Decides halves, samples and folds.
+        judge: Judges labels in the selection; by default a CRF.
 
     Raises:
         WrongUsageError: If two of the files are the same.
@@ -134,6 +137,7 @@ def curate_file(
         labels,
         held_out={split: tuple(read_examples(path)) for split, path in held_out.items()},
         seed=seed,
+        judge=judge,
     )
     found = list(read.examples)
     verdicts = [read.verdict_on_tags(example) for example in found]

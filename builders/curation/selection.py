@@ -3,7 +3,8 @@
 Two taggers are trained on gold and one half of the synthetic sentences each, gold overruling (the recipe
 `adapted` of `evaluation.recipes`). Each judges the half that it has not seen, as an annotator of gold would
 label it: no sentence scores itself. A sentence's agreement is the probability of its least likely label, the
-score by which cleanlab ranks sentences too (Wang & Mueller 2022).
+score by which cleanlab ranks sentences too (Wang & Mueller 2022). Another judge than the CRF can be given: an
+encoder (`judges`).
 
 How many to keep is decided on gold: its folds are predicted by taggers trained on the other folds with each
 share of the ranking, and with none. For each fold labels are repaired and sentences ranked anew, by the gold
@@ -11,6 +12,9 @@ of the other folds alone: judged by repairs that have seen the answers, everythi
 share probably gains weighs the folds against what synthetic data gained elsewhere (`evaluation.folds`);
 nothing is kept, if no share probably gains. The smaller share is kept, if it probably gains and the greater
 one does not clearly gain more: what agrees least with gold is what one would not want to publish.
+
+On the folds the CRF ranks, whichever judge is given: an encoder would have to be fine-tuned six times more,
+to choose between two shares. The judge that is given decides which sentences the chosen share is made of.
 
 Sentences without a mention are ranked for themselves, and kept at most twice as often as gold has them.
 """
@@ -23,11 +27,11 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from ...evaluation.crf import CrfSettings
 from ...evaluation.folds import Gain, gains_on_folds
 from ...evaluation.recipes import Adaptation
 from ...schema.example import Example
 from ...schema.iob2 import OUTSIDE
+from .judges import CrfJudge, Judge
 
 SHARES = (0.75, 1.0)
 """Shares of the ranked sentences that are tried, the preferred one first."""
@@ -44,8 +48,6 @@ FEWEST_GOLD = 10
 SENTENCES_TO_LEARN = 3000
 GOLD_TO_LEARN = 5000
 SENTENCES_TO_JUDGE = 1500
-
-_SETTINGS = CrfSettings(iterations=30)
 
 RepairByGold = Callable[[Sequence[Example], Sequence[Example]], Sequence[Example]]
 """Repairs the labels of synthetic sentences, the first argument, by those of gold, the second."""
@@ -82,6 +84,7 @@ def select(
     unrepaired: Sequence[Example],
     repair: RepairByGold,
     seed: int,
+    judge: Judge | None = None,
 ) -> Selection:
     """Rank synthetic sentences by their agreement with gold, and choose how many to keep.
 
@@ -91,13 +94,14 @@ def select(
         unrepaired: The same sentences with their labels as they came.
         repair: Repairs these.
         seed: Decides halves, samples and folds.
+        judge: Ranks the sentences that are kept or dropped; by default a CRF, which also ranks on the folds.
 
     Returns:
         The selection; nothing, if no sentence has a mention.
     """
     if not any(map(_has_mention, repaired)):
         return Selection((), (0.0,) * len(repaired), 0.0, {})
-    agreement = agreement_with_gold(repaired, gold, seed=seed)
+    agreement = agreement_with_gold(repaired, gold, seed=seed, judge=judge)
     gains: dict[float, Gain] = {}
     share = SHARES[0]
     if len(gold) >= FEWEST_GOLD:
@@ -107,15 +111,25 @@ def select(
     return Selection(tuple(kept), tuple(agreement), share, gains)
 
 
-def agreement_with_gold(synthetic: Sequence[Example], gold: Sequence[Example], *, seed: int) -> list[float]:
-    """Return how well each sentence's labels agree with gold, judged by a tagger that has not seen it."""
+def agreement_with_gold(
+    synthetic: Sequence[Example], gold: Sequence[Example], *, seed: int, judge: Judge | None = None
+) -> list[float]:
+    """Return how well each sentence's labels agree with gold, judged by a tagger that has not seen it.
+
+    Args:
+        synthetic: Sentences with labels of gold's types.
+        gold: Gold sentences.
+        seed: Decides the halves.
+        judge: Makes the taggers; by default a CRF.
+    """
+    judge = judge or CrfJudge()
     order = list(range(len(synthetic)))
     Random(f"{seed} halves").shuffle(order)  # noqa: S311 - no secret is drawn
     halves = (order[::2], order[1::2])
     agreement = [0.0] * len(synthetic)
     for judged, learned in (halves, halves[::-1]):
-        taught = Adaptation([synthetic[place] for place in learned[:SENTENCES_TO_LEARN]])
-        tagger = taught.train(gold[:GOLD_TO_LEARN], settings=_SETTINGS)
+        taught = [synthetic[place] for place in learned[:SENTENCES_TO_LEARN]]
+        tagger = judge.train(gold[:GOLD_TO_LEARN], taught)
         for place in judged:
             agreement[place] = min(tagger.marginals(synthetic[place]), default=0.0)
     return agreement
