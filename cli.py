@@ -13,6 +13,7 @@ from . import __version__, console
 from .schema.errors import DataError, SynthnerError, WrongUsageError
 
 if TYPE_CHECKING:
+    from .builders.curation.judges import EncoderJudge
     from .generation.generate import GenerateSummary
     from .release import Release
     from .schema.labels import LabelSet
@@ -43,10 +44,10 @@ def synthner() -> None:
 @click.argument("folder", type=click.Path(path_type=Path))
 @json_option
 def init(folder: Path, as_json: bool) -> None:
-    """Write a small release to start from into FOLDER."""
-    from .examples import copy_quickstart
+    """Write a small release to start from into FOLDER, with workflows that publish it."""
+    from .examples import write_release_repository
 
-    written = [str(path) for path in copy_quickstart(folder)]
+    written = [str(path) for path in write_release_repository(folder)]
     if as_json:
         console.print_json({"folder": str(folder.resolve()), "files": written})
         return
@@ -263,10 +264,20 @@ def salvage(raw: Path, output: Path, labels: str, rejects: Path | None, rule: st
 @click.option("--validation", type=file, help="Gold validation, which must not leak into the data.")
 @click.option("--test", type=file, help="Gold test, which must not leak into the data.")
 @click.option("--explain", metavar="ID", help="Also print all that is known about one sentence.")
+@click.option(
+    "--judge", metavar="MODEL", help="An encoder to fine-tune as the judge of labels, instead of a CRF."
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Decides halves, samples and folds.")
 @json_option
 def curate(
-    data: Path, gold: Path, output: Path, explain: str | None, seed: int, as_json: bool, **others: Path | None
+    data: Path,
+    gold: Path,
+    output: Path,
+    explain: str | None,
+    judge: str | None,
+    seed: int,
+    as_json: bool,
+    **others: Path | None,
 ) -> None:
     """Repair the labels of DATA, and keep the sentences that help.
 
@@ -275,8 +286,11 @@ def curate(
     """
     from .builders.curation.files import curate_file
 
+    encoder = _encoder_judge(judge, seed) if judge is not None else None
     held_out = {split: path for split in ("validation", "test") if (path := others[split]) is not None}
-    outcome = curate_file(data, gold, output, held_out=held_out, rejects=others["rejects"], seed=seed)
+    outcome = curate_file(
+        data, gold, output, held_out=held_out, rejects=others["rejects"], seed=seed, judge=encoder
+    )
     history = outcome.history(explain) if explain is not None else None
     if as_json:
         console.print_json(outcome.as_json() | ({"explained": history} if history else {}))
@@ -454,6 +468,16 @@ def _rehearse(release: Release, options: list[str], *, times: int) -> None:
     status_ = rehearse(command, organization=organization or None, times=times)
     if status_:
         raise click.exceptions.Exit(status_)
+
+
+def _encoder_judge(model: str, seed: int) -> EncoderJudge:
+    """Return the judge, once the model is there: curation would otherwise notice after minutes."""
+    from .builders.curation.judges import EncoderJudge
+    from .evaluation.encoder import EncoderSettings, model_folder
+
+    judge = EncoderJudge(EncoderSettings(model, seed=seed))
+    model_folder(model)
+    return judge
 
 
 def _show_plan(release: Release, only: tuple[str, ...], as_json: bool) -> None:

@@ -93,7 +93,7 @@ def train_and_test(
     gold_data = read_training_data(gold)
     if not gold_data.examples:
         raise DataError("no sentence can be trained on: each has a tag that is no IOB2 tag", where=str(gold))
-    synthetic_data = read_training_data(synthetic, types=gold_data.types) if synthetic else None
+    synthetic_data = _read_synthetic(synthetic, gold_data) if synthetic else None
     test_examples = [sentence.as_example() for sentence in read_to_score(test, report=Report())]
 
     begin = time.perf_counter()
@@ -117,6 +117,12 @@ def train_and_test(
         tagger=tagger,
         seed=seed,
     )
+
+
+def _read_synthetic(path: Path, gold: TrainingData) -> TrainingData:
+    if path.is_file() and not path.stat().st_size:
+        return TrainingData(())  # curation kept nothing, which is no mistake
+    return read_training_data(path, types=gold.types)
 
 
 def _with_tags(examples: Sequence[Example], predicted: Sequence[Sequence[str]]) -> list[Example]:

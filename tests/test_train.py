@@ -144,6 +144,14 @@ def test_training_on_gold_alone(tmp_path, gold):
     assert outcome.as_json()["synthetic"] is None
 
 
+def test_an_empty_synthetic_file_is_what_curation_leaves_that_keeps_nothing(tmp_path, gold):
+    gold_file, empty = write(tmp_path / "gold.conll", gold), tmp_path / "curated.jsonl"
+    empty.write_text("", encoding="utf-8")
+    outcome = train_and_test(gold_file, gold_file, synthetic=empty)
+    assert outcome.combination.recipe == "gold only"
+    assert outcome.score == train_and_test(gold_file, gold_file).score
+
+
 def test_types_that_gold_does_not_have_become_outside_and_are_counted(tmp_path, gold):
     gold_file = write(tmp_path / "gold.conll", gold)
     synthetic_file = write(
