@@ -149,7 +149,7 @@ def test_an_empty_synthetic_file_is_what_curation_leaves_that_keeps_nothing(tmp_
     empty.write_text("", encoding="utf-8")
     outcome = train_and_test(gold_file, gold_file, synthetic=empty)
     assert outcome.combination.recipe == "gold only"
-    assert outcome.score == train_and_test(gold_file, gold_file).score
+    assert outcome.score.as_json() == train_and_test(gold_file, gold_file).score.as_json()
 
 
 def test_types_that_gold_does_not_have_become_outside_and_are_counted(tmp_path, gold):
