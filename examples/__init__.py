@@ -9,12 +9,18 @@ from ..schema.errors import WrongUsageError
 
 QUICKSTART = Path(__file__).parent / "quickstart"
 
+REPOSITORY = Path(__file__).parent / "repository"
+"""What makes a folder with a release a repository that publishes it: workflows, `.gitignore`, next steps."""
+
+# The repository's own README tells what to do next; the quickstart's, what is in the example.
+ABOUT_EXAMPLE = "EXAMPLE.md"
+
 # What running the example leaves beside it in a checkout.
 _MADE_BY_RUNNING = shutil.ignore_patterns("work", "dataset", "published", "__pycache__")
 
 
-def copy_quickstart(folder: Path) -> list[Path]:
-    """Copy the quickstart release into a new or empty folder.
+def write_release_repository(folder: Path) -> list[Path]:
+    """Write a repository with the quickstart release into a new or empty folder.
 
     Returns:
         The files written, relative to the folder.
@@ -28,6 +34,8 @@ def copy_quickstart(folder: Path) -> list[Path]:
                 "the folder is not empty", where=str(folder), hint="Name a new folder; nothing was written."
             )
         shutil.copytree(QUICKSTART, folder, ignore=_MADE_BY_RUNNING, dirs_exist_ok=True)
+        (folder / "README.md").rename(folder / ABOUT_EXAMPLE)
+        shutil.copytree(REPOSITORY, folder, dirs_exist_ok=True)
     except OSError as error:
         raise WrongUsageError(f"cannot write there: {error.strerror}", where=str(folder)) from error
     return sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())

@@ -66,7 +66,7 @@ def test_every_command_explains_itself_and_its_json(tmp_path, command):
 
 def test_the_way_from_nothing_to_a_published_dataset(tmp_path):
     written = done("init", "my release", folder=tmp_path).stdout
-    assert written == "Wrote 7 files to my release. Next:\n\n  cd 'my release'\n  synthner run\n"
+    assert written == "Wrote 11 files to my release. Next:\n\n  cd 'my release'\n  synthner run\n"
     folder = tmp_path / "my release"
 
     assert "not yet" in done("status", folder=folder).stdout
