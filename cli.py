@@ -44,7 +44,10 @@ def synthner() -> None:
 @click.argument("folder", type=click.Path(path_type=Path))
 @json_option
 def init(folder: Path, as_json: bool) -> None:
-    """Write a small release to start from into FOLDER, with workflows that publish it."""
+    """Write a small release to start from into FOLDER.
+
+    It is a repository to be: with workflows that validate and publish it on GitHub.
+    """
     from .examples import write_release_repository
 
     written = [str(path) for path in write_release_repository(folder)]
@@ -153,11 +156,11 @@ def validate(paths: tuple[Path, ...], format_: str | None, labels: str | None, a
 def publish(
     release: Path, folder: Path | None, dry_run: bool, pull_request: bool, rehearse: bool, as_json: bool
 ) -> None:
-    """Publish the built dataset on the Hugging Face Hub, in one commit, and load it back.
+    """Publish the built dataset on the Hub, and load it back.
 
-    The repository is the release's `name`; the token is the one of `hf auth login`, HF_TOKEN, or a CI job's
-    trusted publisher. With --to it is a folder, laid out as the Hub wants it. RELEASE is a release.yaml or
-    its folder.
+    It is one commit, tagged with its version. The repository is the release's `name`; the token is the one of
+    `hf auth login`, HF_TOKEN, or a CI job's trusted publisher. With --to it is a folder, laid out as the Hub
+    wants it. RELEASE is a release.yaml or its folder.
     """
     opened = _open(release)
     if folder is not None:
@@ -468,6 +471,7 @@ def _rehearse(release: Release, options: list[str], *, times: int) -> None:
     status_ = rehearse(command, organization=organization or None, times=times)
     if status_:
         raise click.exceptions.Exit(status_)
+    click.echo("This was a rehearsal: nothing has left this machine.", err=True)
 
 
 def _encoder_judge(model: str, seed: int) -> EncoderJudge:

@@ -275,7 +275,7 @@ def print_published_on_hub(outcome: PublishOutcome) -> None:
     if commit is None:
         click.echo(f"Nothing has changed: {outcome.url} has version {plan.release.version} already.")
     elif commit.pull_request:
-        click.echo(f"Opened {commit.pull_request} for version {plan.release.version}:\n")
+        click.echo(f"The pull request for version {plan.release.version} is {commit.pull_request}:\n")
     else:
         click.echo(
             f"Published version {plan.release.version} at {outcome.url} (commit {commit.commit[:12]}):\n"
@@ -283,7 +283,7 @@ def print_published_on_hub(outcome: PublishOutcome) -> None:
     if commit is not None:
         _print_changes(plan)
     click.echo("\nEvery config was loaded back and compared:\n\n  from datasets import load_dataset\n")
-    revision = outcome.done.tag or outcome.done.revision
+    revision = outcome.tag or outcome.done.revision
     for config in outcome.verified:
         counts = ", ".join(f"{count:,} {split}" for split, count in config.examples.items())
         arguments = f'"{outcome.repository}", "{config.name}", revision="{revision}"'

@@ -19,9 +19,10 @@ from .builders.findings import find_obstacles, refuse_obstacles
 from .builders.versions import changelog_lines, next_version
 from .cards.dataset_card import card_to_keep, render_dataset_card
 from .cards.release_changes import changes_markdown
+from .hub.folder import sha256_of
 from .hub.publish import Access, Plan, PublishedOnHub, plan_commit, publish_on_hub
-from .hub.repository import Repository, Snapshot
-from .hub.verification import VerifiedConfig, verify_repository
+from .hub.repository import Repository, Snapshot, again, quiet_client
+from .hub.verification import NotAsBuiltError, VerifiedConfig, verify_folder, verify_repository
 from .release import Release
 from .schema.errors import DataError, PublishError
 from .schema.example import Example
@@ -30,6 +31,11 @@ from .sources.gold import load_gold
 
 EVAL = "eval.yaml"
 """Describes the dataset's tasks to the Hub's benchmarks."""
+
+_RESTORE = (
+    "Was it edited by hand, or written by a newer synthner? Restore it from the repository's history, or "
+    "update synthner."
+)
 
 # What the manifest of a published release has, and that of a built one does not.
 _OF_PUBLICATION = ("version", "changelog", "accepted")
@@ -42,12 +48,12 @@ class PublishedRelease:
     Attributes:
         manifest: Its manifest.
         card: Its card, with what people wrote into it.
-        file: Gives a local copy of one of its files, by name.
+        file: Gives a local copy of one of its files, by name; None if it is gone, or not what was published.
     """
 
     manifest: Mapping[str, Any] | None
     card: str | None
-    file: Callable[[str], Path]
+    file: Callable[[str], Path | None]
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,11 @@ class Publication:
     changes: ReleaseChanges
     manifest: Mapping[str, Any]
 
+    @property
+    def is_first(self) -> bool:
+        """Whether no release is published there yet."""
+        return self.changes.is_first
+
 
 @dataclass(frozen=True)
 class PublishOutcome:
@@ -76,13 +87,15 @@ class PublishOutcome:
     Attributes:
         repository: `organisation/name`.
         url: Where people see it.
-        done: The commit and the tag.
+        done: The commit.
+        tag: The tag of its version; None for a pull request.
         verified: Every config, as it was loaded back.
     """
 
     repository: str
     url: str
     done: PublishedOnHub[Publication]
+    tag: str | None
     verified: Sequence[VerifiedConfig]
 
     def as_json(self) -> dict[str, Any]:
@@ -94,34 +107,39 @@ class PublishOutcome:
             "commit": commit.commit if commit else None,
             "pull_request": commit.pull_request if commit else None,
             "revision": self.done.revision,
-            "tag": self.done.tag,
+            "tag": self.tag,
             "configs": {config.name: dict(config.examples) for config in self.verified},
         }
 
 
 def publish_release(release: Release, *, pull_request: bool = False) -> PublishOutcome:
-    """Publish a built release on the Hub, and load it back from there.
+    """Publish a built release on the Hub, load it back from there, and tag it with its version.
+
+    What is published is tagged once it has loaded back. A tag that a failure kept from being made is made by
+    publishing again.
 
     Args:
         release: The release.
-        pull_request: Open a pull request instead of changing `main`.
+        pull_request: Open a pull request instead of changing `main`; nothing new is tagged then.
 
     Raises:
         PublishError: If a check stands against it, the Hub refuses or fails too often, or what is loaded back
             is not what was built.
         DataError: If nothing is built, or the published manifest or card cannot be read.
     """
-    _check(release)
-    repository = Repository(release.name)
-    done = publish_on_hub(
-        repository,
-        lambda snapshot: _prepare(release, repository, snapshot),
-        access=Access(release.publishing.private, release.publishing.gated),
-        describe=lambda publication: changes_markdown(publication.changes, publication.version),
-        pull_request=pull_request,
-    )
-    verified = _verify(repository, done)
-    return PublishOutcome(repository.name, repository.url, done, verified)
+    accepted = _check(release)
+    with quiet_client():
+        repository = Repository(release.name)
+        done = publish_on_hub(
+            repository,
+            lambda snapshot: _prepare(release.dataset, accepted, repository, snapshot),
+            access=Access(release.publishing.private, release.publishing.gated),
+            describe=lambda publication: changes_markdown(publication.changes, publication.version),
+            pull_request=pull_request,
+        )
+        verified = _verify(repository, done)
+        tag = None if pull_request else _tag(repository, done)
+    return PublishOutcome(repository.name, repository.url, done, tag, verified)
 
 
 def plan_publication(release: Release) -> tuple[str, Plan[Publication]]:
@@ -131,9 +149,12 @@ def plan_publication(release: Release) -> tuple[str, Plan[Publication]]:
         PublishError: If a check stands against it, or the repository cannot be read.
         DataError: If nothing is built, or the published manifest or card cannot be read.
     """
-    _check(release)
-    repository = Repository(release.name)
-    plan = plan_commit(repository, lambda snapshot: _prepare(release, repository, snapshot))
+    accepted = _check(release)
+    with quiet_client():
+        repository = Repository(release.name)
+        plan = plan_commit(
+            repository, lambda snapshot: _prepare(release.dataset, accepted, repository, snapshot)
+        )
     return repository.name, plan
 
 
@@ -149,35 +170,62 @@ def plan_as_json(repository: str, plan: Plan[Publication]) -> dict[str, Any]:
     }
 
 
-def _check(release: Release) -> None:
+def _check(release: Release) -> dict[str, str]:
+    """Refuse what should not be published; return the findings that are accepted, with their reasons."""
+    manifest = read_manifest(release.dataset)
     sources = {config.language.code: config.gold for config in release.configs}
     gold_test: dict[str, Sequence[Example]] = {}
     for code, source in sources.items():
         gold = load_gold(source, code, iob2_policy=release.gates.iob2)
         gold_test[code] = gold.splits.get("test", ())
-    found = find_obstacles(release.dataset, read_manifest(release.dataset), gold_test)
+    verify_folder(release.dataset)
+    found = find_obstacles(release.dataset, manifest, gold_test)
     refuse_obstacles(found, release.publishing.accept)
+    names = {finding.name for finding in found}
+    return {name: reason for name, reason in release.publishing.accept.items() if name in names}
 
 
-def _prepare(release: Release, repository: Repository, snapshot: Snapshot | None) -> Publication:
-    def file(name: str) -> Path:
-        return repository.file(name, snapshot.commit if snapshot else "main")
-
+def _prepare(
+    dataset: Path, accepted: Mapping[str, str], repository: Repository, snapshot: Snapshot | None
+) -> Publication:
+    commit = snapshot.commit if snapshot else "main"
     there = snapshot.files if snapshot else {}
-    manifest = file(MANIFEST).read_bytes() if MANIFEST in there else None
-    card = file(CARD).read_bytes() if CARD in there else None
-    published = PublishedRelease(
-        read_published_manifest(manifest, f"{repository.name}/{MANIFEST}") if manifest else None,
-        _decoded(card, f"{repository.name}/{CARD}") if card else None,
-        file,
+    content = {name: repository.file(name, commit).read_bytes() for name in (MANIFEST, CARD) if name in there}
+    manifest = (
+        read_published_manifest(content[MANIFEST], f"{repository.name}/{MANIFEST}")
+        if MANIFEST in content
+        else None
     )
-    return prepare_publication(
-        release.dataset,
+    listed = listed_files(manifest) if manifest else {}
+
+    def file(name: str) -> Path | None:
+        path = repository.file(name, commit) if name in there else None
+        return path if path is not None and sha256_of(path) == listed[name] else None
+
+    card = _decoded(content[CARD], f"{repository.name}/{CARD}") if CARD in content else None
+    prepared = prepare_publication(
+        dataset,
         repository.name,
-        published,
-        accepted=release.publishing.accept,
+        PublishedRelease(manifest, card, file),
+        accepted=accepted,
         taken=[tag.removeprefix("v") for tag in snapshot.tags] if snapshot else (),
     )
+    _refuse_strays(repository.name, there, prepared)
+    return prepared
+
+
+def _refuse_strays(repository: str, there: Collection[str], prepared: Publication) -> None:
+    """Refuse files of others that whoever loads a split would get as part of it."""
+    for name, config in prepared.manifest["configs"].items():
+        for split in config["splits"]:
+            for stray in sorted(set(there) - prepared.files.keys() - set(prepared.removed)):
+                if stray.startswith(f"{name}/{split}-") and stray.count("/") == 1:
+                    raise PublishError(
+                        f"this file is not synthner's, and would be loaded as part of config {name}, "
+                        f"split {split}",
+                        where=f"{repository}/{stray}",
+                        hint="Remove or rename it in the repository, then publish again.",
+                    )
 
 
 def _decoded(card: bytes, where: str) -> str:
@@ -188,23 +236,55 @@ def _decoded(card: bytes, where: str) -> str:
 
 
 def _verify(repository: Repository, done: PublishedOnHub[Publication]) -> Sequence[VerifiedConfig]:
-    try:
+    def verify() -> Sequence[VerifiedConfig]:
         return verify_repository(
             repository.name,
             done.revision,
             done.plan.release.manifest,
             lambda name: repository.file(name, done.revision),
         )
-    except PublishError as error:
-        former = done.plan.parent
-        revert = (
-            f"To go back: the former release is at revision {former}; build it again, or restore that commit."
-            if former and done.commit
-            else "Publish again."
-        )
+
+    version = done.plan.release.version
+    try:
+        return again(verify)
+    except NotAsBuiltError as error:
         raise PublishError(
-            f"published, but it does not load back: {error.message}", where=error.where, hint=revert
+            f"version {version} is in the repository, but is not what was built: {error.message}",
+            where=error.where,
+            hint=_how_to_go_back(done),
         ) from error
+    except PublishError as error:
+        raise PublishError(
+            f"version {version} is in the repository, but could not be loaded back: {error.message}",
+            where=error.where,
+            hint="Publish again: nothing is sent twice, and what is left to do is done.",
+        ) from error
+
+
+def _how_to_go_back(done: PublishedOnHub[Publication]) -> str:
+    former = done.plan.snapshot
+    if done.commit is None or former is None:
+        return "Build and publish again."
+    if done.commit.pull_request:
+        return f"Close {done.commit.pull_request}, then build and publish again."
+    return (
+        f"Nothing was tagged, and the former commit is {former.commit}. Build and publish again; "
+        "until then, load a version by its tag."
+    )
+
+
+def _tag(repository: Repository, done: PublishedOnHub[Publication]) -> str:
+    plan = done.plan
+    if plan.tagged is None:
+        try:
+            repository.tag(plan.tag, done.revision)
+        except PublishError as error:
+            raise PublishError(
+                f"version {plan.release.version} is published, but not tagged: {error.message}",
+                where=error.where,
+                hint=f"{error.hint}\nPublishing again makes the tag, and sends nothing twice.",
+            ) from error
+    return plan.tag
 
 
 def prepare_publication(
@@ -237,13 +317,17 @@ def prepare_publication(
         published_file=published.file,
         built_file=lambda name: dataset / name,
     )
-    kept = card_to_keep(_text_of(dataset / CARD), published.card, f"{dataset / CARD}, {repository}/{CARD}")
+    card = dataset / CARD
+    kept = card_to_keep(
+        _decoded(card.read_bytes(), str(card)) if card.exists() else None,
+        published.card,
+        f"{card}, {repository}/{CARD}",
+    )
     manifest = _with_version(built, published, changes, kept, taken)
-    card = render_dataset_card(manifest, kept)
     former = listed_files(published.manifest) if published.manifest else {}
     files: dict[str, Path | bytes] = {name: dataset / name for name in listed_files(manifest)}
     files |= {
-        CARD: card.encode("utf-8"),
+        CARD: render_dataset_card(manifest, kept).encode("utf-8"),
         EVAL: _evaluation(manifest).encode("utf-8"),
         MANIFEST: (json.dumps(manifest, ensure_ascii=False, indent=2) + "\n").encode("utf-8"),
     }
@@ -285,14 +369,14 @@ def read_published_manifest(content: bytes, where: str) -> dict[str, Any]:
     """
     try:
         manifest = json.loads(content)
+        check_manifest(manifest, where=where)
     except (ValueError, RecursionError) as error:
-        raise DataError("this is not JSON", where=where, hint="Was it edited by hand? Restore it.") from error
-    check_manifest(manifest, where=where)
+        raise DataError("the published manifest is not JSON", where=where, hint=_RESTORE) from error
+    except DataError as error:
+        raise DataError(
+            f"the published manifest cannot be used: {error.message}", where=where, hint=_RESTORE
+        ) from error
     return manifest
-
-
-def _text_of(card: Path) -> str | None:
-    return card.read_text(encoding="utf-8") if card.exists() else None
 
 
 def _evaluation(manifest: Mapping[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """What a built release changes about the one that is published: the diff to read before publishing.
 
-Files with the same sha256 hold the same rows, so only files that differ are read. Rows are told apart by their
-id; a row with the same id and other words or labels has changed.
+Files with the same sha256 hold the same rows, so only files that differ are read. Rows are told apart by
+their id; a row with the same id and other words or labels has changed.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 ADDED, REMOVED, CHANGED, UNCHANGED = "added", "removed", "changed", "unchanged"
 
 Manifest = Mapping[str, Any]
-FileOf = Callable[[str], Path]
-"""Gives the local path of a file of a release, by its name in the dataset."""
+FileOf = Callable[[str], Path | None]
+"""Gives the local path of a file of a release, by its name in the dataset; None if it cannot be had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,8 @@ def compare_releases(
     Args:
         published: The manifest of the published release; None if there is none.
         built: The manifest of the built one.
-        published_file: Gives files of the published release; only asked for those that differ.
+        published_file: Gives files of the published release; only asked for those that differ. Where one
+            cannot be had, its rows count as removed.
         built_file: Gives files of the built one.
     """
     former = published["configs"] if published else {}
@@ -125,12 +126,19 @@ def _compare_configs(
         elif new is None:
             rows += RowChanges(removed=old["examples"])
         elif old["sha256"] != new["sha256"]:
-            rows += _compare_rows(published_file(old["file"]), built_file(new["file"]))
+            rows += _compare_splits(old, new, published_file(old["file"]), built_file(new["file"]))
     columns_changed = former["labels"] != present["labels"] or not set(former["splits"]) <= set(
         present["splits"]
     )
     kind = CHANGED if rows or columns_changed else UNCHANGED
     return ConfigChange(name, kind, rows, columns_changed, before, after)
+
+
+def _compare_splits(old: Manifest, new: Manifest, published: Path | None, built: Path | None) -> RowChanges:
+    if published is None or built is None:
+        # Somebody removed or changed a file: all of its rows come anew.
+        return RowChanges(added=new["examples"], removed=old["examples"])
+    return _compare_rows(published, built)
 
 
 def _compare_rows(published: Path, built: Path) -> RowChanges:

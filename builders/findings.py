@@ -99,7 +99,8 @@ def _of_a_file(dataset: Path, name: str, labels: Sequence[str], held_out: set[st
     for id_, tokens, tags in _rows(dataset / name):
         held = {
             TEXT: any(map(_is_faulty, tokens)),
-            IOB2: bool(violations([labels[tag] if 0 <= tag < len(labels) else "?" for tag in tags])),
+            IOB2: len(tags) != len(tokens)
+            or bool(violations([labels[tag] if 0 <= tag < len(labels) else "?" for tag in tags])),
             CONTAMINATION: bool(held_out) and _key(tokens) in held_out,
         }
         for kind, holds in held.items():
@@ -108,7 +109,7 @@ def _of_a_file(dataset: Path, name: str, labels: Sequence[str], held_out: set[st
                 first.setdefault(kind, id_)
     meaning = {
         TEXT: "rows hold text that cannot be read",
-        IOB2: "rows are not IOB2",
+        IOB2: "rows have labels that are not IOB2, one a token",
         CONTAMINATION: "rows are sentences of gold test",
     }
     for kind in sorted(counts):
@@ -122,7 +123,10 @@ def _rows(path: Path) -> Iterator[tuple[str, list[str], list[int]]]:
     with pyarrow.parquet.ParquetFile(path) as rows:
         for batch in rows.iter_batches(_ROWS_A_BATCH, columns=["id", "tokens", "ner_tags"]):
             for row in batch.to_pylist():
-                yield row["id"], row["tokens"], row["ner_tags"]
+                # What is not there at all is as bad as an empty text, or a label that there is not.
+                tokens = [token or "" for token in row["tokens"] or [""]]
+                tags = [-1 if tag is None else tag for tag in row["ner_tags"] or []]
+                yield row["id"], tokens, tags
 
 
 @lru_cache(maxsize=_WORDS_TO_REMEMBER)

@@ -7,18 +7,13 @@ unnoticed, everything is read and prepared again: a commit that did arrive leave
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Literal, Protocol, TypeVar
 
 from ..schema.errors import PublishError
-from .repository import Commit, Repository, Snapshot, StaleParentError, TransientError
-
-ATTEMPTS = 5
-_FIRST_PAUSE = 1.0
-_LONGEST_PAUSE = 30.0
+from .repository import Commit, Repository, Snapshot, StaleParentError, TransientError, again
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +27,12 @@ class Access:
 
     private: bool = False
     gated: Literal["auto", "manual"] | None = None
+
+    def allows_less(self, repository: Snapshot) -> bool:
+        """Say whether a repository is open to more people than that."""
+        return (self.private and not repository.private) or (
+            self.gated is not None and self.gated != repository.gated
+        )
 
 
 class Prepared(Protocol):
@@ -52,6 +53,11 @@ class Prepared(Protocol):
         """Its version."""
         ...
 
+    @property
+    def is_first(self) -> bool:
+        """Whether no release is published there yet."""
+        ...
+
 
 Release = TypeVar("Release", bound=Prepared)
 
@@ -62,24 +68,37 @@ class Plan(Generic[Release]):
 
     Attributes:
         release: What is to be published.
-        parent: The commit that was read; None if there is no repository yet.
+        snapshot: The repository as it was read; None if there is none yet.
         sent: New and changed files.
         removed: Files that go.
         unchanged: Files that are there already.
-        tagged: The commit of the release's tag, if that is there already.
     """
 
     release: Release
-    parent: str | None
+    snapshot: Snapshot | None
     sent: Mapping[str, Path | bytes]
     removed: tuple[str, ...]
     unchanged: tuple[str, ...]
-    tagged: str | None
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is to be changed."""
         return not self.sent and not self.removed
+
+    @property
+    def title(self) -> str:
+        """What the commit or the pull request is called."""
+        return f"Release {self.release.version}"
+
+    @property
+    def tag(self) -> str:
+        """The tag of the release."""
+        return f"v{self.release.version}"
+
+    @property
+    def tagged(self) -> str | None:
+        """The commit that has the tag of the release, if there is one already."""
+        return self.snapshot.tags.get(self.tag) if self.snapshot else None
 
 
 @dataclass(frozen=True)
@@ -87,16 +106,14 @@ class PublishedOnHub(Generic[Release]):
     """What publishing did.
 
     Attributes:
-        plan: What was done, in the end.
+        plan: What was done.
         commit: The commit; None if nothing was to be changed.
         revision: What the release is loaded by: its commit, or the pull request's reference.
-        tag: The tag of its version; None for a pull request.
     """
 
     plan: Plan[Release]
     commit: Commit | None
     revision: str
-    tag: str | None
 
 
 def plan_commit(repository: Repository, prepare: Callable[[Snapshot | None], Release]) -> Plan[Release]:
@@ -117,11 +134,10 @@ def plan_commit(repository: Repository, prepare: Callable[[Snapshot | None], Rel
     )
     return Plan(
         release,
-        snapshot.commit if snapshot else None,
+        snapshot,
         {name: content for name, content in release.files.items() if name not in set(unchanged)},
         tuple(name for name in release.removed if name in there),
         unchanged,
-        snapshot.tags.get(f"v{release.version}") if snapshot else None,
     )
 
 
@@ -133,57 +149,68 @@ def publish_on_hub(
     describe: Callable[[Release], str],
     pull_request: bool = False,
 ) -> PublishedOnHub[Release]:
-    """Publish a release in one commit, and tag it with its version.
+    """Publish a release in one commit; it has no tag yet.
 
     Args:
         repository: Where to publish; made if it is not there.
         prepare: Prepares the release beside what is published now; asked again after a stale parent.
-        access: Who may see a new repository.
+        access: Who may see the repository at the first release; later that is left to its owners.
         describe: Says what the release changes, for the commit or the pull request.
-        pull_request: Open a pull request instead of changing `main`; nothing is tagged.
+        pull_request: Open a pull request instead of changing `main`, unless the same one is open.
 
     Raises:
         PublishError: If the Hub refuses, or fails too often.
     """
-    for attempt in range(ATTEMPTS):
+    unanswered: Plan[Release] | None = None
+
+    def publish() -> PublishedOnHub[Release]:
+        nonlocal unanswered
+        plan = _plan_where_allowed(repository, prepare, access)
+        head = plan.snapshot.commit if plan.snapshot else ""
+        if plan.is_empty:
+            if unanswered is None:
+                return PublishedOnHub(plan, None, plan.tagged or head)
+            # The commit had happened, only its answer was lost.
+            return PublishedOnHub(unanswered, Commit(head, repository.url_of(head), None, head), head)
+        if pull_request:
+            opened = repository.open_pull_request(plan.title, plan.release.files, _others(plan))
+            if opened is not None:
+                return PublishedOnHub(plan, opened, opened.revision)
         try:
-            return _try_to_publish(repository, prepare, access, describe, pull_request)
+            commit = repository.commit(
+                plan.sent,
+                plan.removed,
+                parent=head,
+                title=plan.title,
+                text=describe(plan.release),
+                pull_request=pull_request,
+            )
         except TransientError as error:
-            if attempt == ATTEMPTS - 1:
-                raise PublishError(
-                    f"{error.message} ({ATTEMPTS} times)", where=error.where, hint=error.hint
-                ) from error
-            # Whoever was first has published already; what the Hub cannot do now it may do soon.
-            if not isinstance(error, StaleParentError):
-                time.sleep(min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE))
-    raise AssertionError("the last attempt returns or raises")
+            unanswered = None if isinstance(error, StaleParentError) else plan
+            raise
+        return PublishedOnHub(plan, commit, commit.revision)
+
+    return again(publish)
 
 
-def _try_to_publish(
-    repository: Repository,
-    prepare: Callable[[Snapshot | None], Release],
-    access: Access,
-    describe: Callable[[Release], str],
-    pull_request: bool,
-) -> PublishedOnHub[Release]:
+def _plan_where_allowed(
+    repository: Repository, prepare: Callable[[Snapshot | None], Release], access: Access
+) -> Plan[Release]:
+    """Plan the commit in a repository that is there, and that not more people see than may."""
     plan = plan_commit(repository, prepare)
-    if plan.parent is None:
-        repository.create(private=access.private, gated=access.gated)
+    if plan.snapshot is None:
+        repository.create(private=access.private)
         plan = plan_commit(repository, prepare)
-    tag = f"v{plan.release.version}"
-    commit = None
-    if not plan.is_empty:
-        commit = repository.commit(
-            plan.sent,
-            plan.removed,
-            parent=plan.parent,
-            title=f"Release {plan.release.version}",
-            text=describe(plan.release),
-            pull_request=pull_request,
+    if plan.snapshot is None:
+        raise PublishError(
+            "the repository was made and cannot be seen", where=repository.name, hint="Publish again."
         )
-    revision = commit.revision if commit else str(plan.tagged or plan.parent)
-    if pull_request:
-        return PublishedOnHub(plan, commit, revision, None)
-    if plan.tagged is None or commit:
-        repository.tag(tag, revision)
-    return PublishedOnHub(plan, commit, revision, tag)
+    if plan.release.is_first and access.allows_less(plan.snapshot):
+        repository.restrict(private=access.private, gated=access.gated)
+    return plan
+
+
+def _others(plan: Plan[Release]) -> set[str]:
+    """Return the files of the repository that are not the release's."""
+    there = plan.snapshot.files if plan.snapshot else {}
+    return set(there) - plan.release.files.keys() - set(plan.removed)

@@ -3,27 +3,77 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from ..schema.errors import PublishError
 
 if TYPE_CHECKING:
-    from huggingface_hub import HfApi
+    from huggingface_hub import HfApi, errors
+
+Result = TypeVar("Result")
 
 REPO_TYPE = "dataset"
 
+ATTEMPTS = 5
+_FIRST_PAUSE = 1.0
+_LONGEST_PAUSE = 60.0
+
+# How long the Hub may take to say something; huggingface_hub would wait for ever.
+_PATIENCE = 60.0
+
+_SEND_AGAIN = "Publish again later: what was uploaded is not sent twice."
+_TRUST = (
+    "Check HF_OIDC_RESOURCE, the job's permission `id-token: write`, and the trusted publishers in the "
+    "repository's settings."
+)
+_LOG_IN = "Log in with `hf auth login`, or set HF_TOKEN to a token that may write here."
+
 
 class TransientError(PublishError):
-    """The Hub did not do what was asked, and may do it if asked again."""
+    """The Hub did not do what was asked, and may do it if asked again.
+
+    Attributes:
+        retry_after: Seconds to wait first, if the Hub said so.
+    """
+
+    retry_after: float | None = None
 
 
 class StaleParentError(TransientError):
     """Somebody else committed in between."""
+
+
+def again(do: Callable[[], Result]) -> Result:
+    """Do something that can be done twice until the Hub has done it.
+
+    Raises:
+        PublishError: If the Hub refuses, or fails too often.
+    """
+    for attempt in range(ATTEMPTS):
+        try:
+            return do()
+        except TransientError as error:
+            if attempt == ATTEMPTS - 1:
+                raise PublishError(
+                    f"{error.message} ({ATTEMPTS} times)", where=error.where, hint=error.hint
+                ) from error
+            time.sleep(_pause(error, attempt))
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _pause(error: TransientError, attempt: int) -> float:
+    if isinstance(error, StaleParentError):
+        return 0  # whoever was first has finished
+    pause = _FIRST_PAUSE * 2**attempt if error.retry_after is None else error.retry_after
+    return min(pause, _LONGEST_PAUSE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +108,15 @@ class Snapshot:
         commit: The commit.
         files: Its files by name.
         tags: The commit of each tag.
+        private: Whether only its owners see it.
+        gated: `auto` or `manual` where people must ask for access; None where not.
     """
 
     commit: str
     files: Mapping[str, RemoteFile]
     tags: Mapping[str, str]
+    private: bool
+    gated: str | None
 
 
 @dataclass(frozen=True)
@@ -97,20 +151,33 @@ class Repository:
 
     def __init__(self, name: str) -> None:
         from huggingface_hub import HfApi
-        from huggingface_hub.utils import disable_progress_bars
 
-        if not sys.stderr.isatty():
-            disable_progress_bars()
+        token = again(lambda: _token(name))
+        if token is not None and not (token.isascii() and token.isprintable() and " " not in token):
+            raise PublishError(
+                "the token for the Hub holds a character that no token has", where=name, hint=_LOG_IN
+            )
         self._api: HfApi = HfApi(library_name="synthner")
-        if "/" not in name:
+        self.name = name if "/" in name else again(lambda: self._of_the_user(name))
+
+    def _of_the_user(self, name: str) -> str:
+        try:
             with hub_errors(name):
-                name = f"{self._api.whoami()['name']}/{name}"
-        self.name = name
+                return f"{self._api.whoami()['name']}/{name}"
+        except TransientError:
+            raise
+        except PublishError as error:
+            hint = f"{error.hint}\nOr write `name: organisation/{name}` in release.yaml."
+            raise PublishError(error.message, where=error.where, hint=hint) from error
 
     @property
     def url(self) -> str:
         """Where people see it."""
         return f"{self._api.endpoint}/datasets/{self.name}"
+
+    def url_of(self, commit: str) -> str:
+        """Return where people see a commit."""
+        return f"{self.url}/commit/{commit}"
 
     def read(self) -> Snapshot | None:
         """Return the repository as it is now; None if there is none.
@@ -118,58 +185,132 @@ class Repository:
         Raises:
             PublishError: If it cannot be read.
         """
+        return again(self._read)
+
+    def _read(self) -> Snapshot | None:
         from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
-        from huggingface_hub.hf_api import RepoFile
 
         with hub_errors(self.name):
             try:
-                info = self._api.dataset_info(self.name)
+                info = self._api.dataset_info(self.name, timeout=_patience())
                 self.name = info.id
                 commit = str(info.sha)
-                tree = self._api.list_repo_tree(
-                    self.name, repo_type=REPO_TYPE, revision=commit, recursive=True
-                )
-                files = {
-                    entry.path: RemoteFile(entry.size, entry.blob_id, entry.lfs.sha256 if entry.lfs else None)
-                    for entry in tree
-                    if isinstance(entry, RepoFile)
-                }
+                files = self._files(commit)
                 tags = self._api.list_repo_refs(self.name, repo_type=REPO_TYPE).tags
             except GatedRepoError:
                 raise
             except RepositoryNotFoundError as error:
-                # A private repository of others, and a wrong token, look like one that is not there.
+                # A private repository of others looks like one that is not there, and so does every one
+                # that is not there to somebody who is not logged in.
                 if error.response is not None and error.response.status_code == 401:
                     raise
                 return None
-        return Snapshot(commit, files, {tag.name: tag.target_commit for tag in tags})
+        return Snapshot(
+            commit,
+            files,
+            {tag.name: tag.target_commit for tag in tags},
+            private=bool(info.private),
+            gated=info.gated or None,
+        )
 
-    def create(self, *, private: bool, gated: Literal["auto", "manual"] | None) -> None:
+    def _files(self, revision: str) -> dict[str, RemoteFile]:
+        from huggingface_hub.hf_api import RepoFile
+
+        tree = self._api.list_repo_tree(self.name, repo_type=REPO_TYPE, revision=revision, recursive=True)
+        return {
+            entry.path: RemoteFile(entry.size, entry.blob_id, entry.lfs.sha256 if entry.lfs else None)
+            for entry in tree
+            if isinstance(entry, RepoFile)
+        }
+
+    def create(self, *, private: bool) -> None:
         """Make the repository, if it is not there yet.
 
         Raises:
             PublishError: If the user may not.
         """
-        with hub_errors(self.name):
-            self._api.create_repo(self.name, repo_type=REPO_TYPE, private=private, exist_ok=True)
-            if gated is not None:
-                self._api.update_repo_settings(self.name, repo_type=REPO_TYPE, gated=gated)
 
-    def file(self, name: str, commit: str) -> Path:
-        """Return a local copy of a file at a commit.
+        def create() -> None:
+            with hub_errors(self.name):
+                self._api.create_repo(self.name, repo_type=REPO_TYPE, private=private, exist_ok=True)
+
+        try:
+            again(create)
+        except PublishError as error:
+            hint = f"{error.hint}\nA CI job's token can make none: make the repository yourself first."
+            raise PublishError(
+                f"the repository cannot be made: {error.message}", where=self.name, hint=hint
+            ) from error
+
+    def restrict(self, *, private: bool, gated: Literal["auto", "manual"] | None) -> None:
+        """Make the repository private or gated; what it is already it stays.
+
+        Raises:
+            PublishError: If the user may not.
+        """
+
+        def restrict() -> None:
+            with hub_errors(self.name):
+                self._api.update_repo_settings(
+                    self.name, repo_type=REPO_TYPE, private=private or None, gated=gated
+                )
+
+        again(restrict)
+
+    def file(self, name: str, revision: str) -> Path:
+        """Return a local copy of a file at a commit, or at another revision.
 
         Raises:
             PublishError: If it cannot be had.
         """
-        with hub_errors(f"{self.name}/{name}"):
-            return Path(self._api.hf_hub_download(self.name, name, repo_type=REPO_TYPE, revision=commit))
+
+        def download() -> Path:
+            with hub_errors(f"{self.name}/{name}"):
+                return Path(
+                    self._api.hf_hub_download(self.name, name, repo_type=REPO_TYPE, revision=revision)
+                )
+
+        return again(download)
+
+    def open_pull_request(
+        self, title: str, files: Mapping[str, Path | bytes], others: set[str]
+    ) -> Commit | None:
+        """Return an open pull request after which the repository would hold just these files.
+
+        Args:
+            title: The pull request's title.
+            files: Files with their content.
+            others: Names of the files that it would hold besides.
+
+        Raises:
+            PublishError: If pull requests cannot be read.
+        """
+        return again(lambda: self._open_pull_request(title, files, others))
+
+    def _open_pull_request(
+        self, title: str, files: Mapping[str, Path | bytes], others: set[str]
+    ) -> Commit | None:
+        with hub_errors(self.name):
+            for found in self._api.get_repo_discussions(
+                self.name, repo_type=REPO_TYPE, discussion_type="pull_request", discussion_status="open"
+            ):
+                reference = found.git_reference
+                if found.title != title or reference is None:
+                    continue
+                there = self._files(reference)
+                if there.keys() == files.keys() | others and all(
+                    there[name].has_content(content) for name, content in files.items()
+                ):
+                    info = self._api.dataset_info(self.name, revision=reference, timeout=_patience())
+                    return Commit(str(info.sha), found.url, found.url, reference)
+        return None
 
     def commit(
         self,
         files: Mapping[str, Path | bytes],
         removed: tuple[str, ...],
         *,
-        parent: str | None,
+        parent: str,
         title: str,
         text: str = "",
         pull_request: bool = False,
@@ -217,72 +358,143 @@ class Repository:
         Raises:
             PublishError: If the Hub refuses.
         """
-        with hub_errors(self.name):
-            self._api.create_tag(self.name, tag=name, revision=commit, repo_type=REPO_TYPE, exist_ok=True)
+
+        def tag() -> None:
+            with hub_errors(self.name):
+                self._api.create_tag(self.name, tag=name, revision=commit, repo_type=REPO_TYPE, exist_ok=True)
+
+        again(tag)
+
+
+@contextmanager
+def quiet_client() -> Iterator[None]:
+    """Keep huggingface_hub from writing to stderr: no bar where there is no terminal, and no addresses."""
+    from huggingface_hub import logging
+    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+
+    verbosity, were_shown = logging.get_verbosity(), not are_progress_bars_disabled()
+    # It complains if it is told what this variable has decided.
+    hide = were_shown and not sys.stderr.isatty() and not os.environ.get("HF_HUB_DISABLE_PROGRESS_BARS")
+    logging.set_verbosity_error()
+    if hide:
+        disable_progress_bars()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if hide:
+            enable_progress_bars()
 
 
 @contextmanager
 def hub_errors(where: str) -> Iterator[None]:
     """Turn what huggingface_hub raises into errors that say what to do. No token gets into them."""
-    import httpx2
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HfHubHTTPError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-        LocalTokenNotFoundError,
-        OfflineModeIsEnabled,
-        RepositoryNotFoundError,
-    )
+    from huggingface_hub import get_session
 
-    log_in = "Log in with `hf auth login`, or set HF_TOKEN to a token that may write here."
+    session = get_session()
+    if session.timeout.read is None:
+        session.timeout = _patience()
     try:
         yield
-    except OfflineModeIsEnabled as error:
-        raise PublishError("HF_HUB_OFFLINE is set", where=where, hint="Unset it to publish.") from error
-    except LocalTokenNotFoundError as error:
-        raise PublishError("you are not logged in to the Hub", where=where, hint=log_in) from error
-    except HFValidationError as error:
-        raise PublishError(
-            "this is no name of a repository", where=where, hint="Write organisation/name."
-        ) from error
-    except GatedRepoError as error:
-        raise PublishError(
-            "the repository is gated, and this token has no access", where=where, hint=log_in
-        ) from error
-    except RepositoryNotFoundError as error:
-        raise PublishError(
-            "there is no such repository, or this token may not see it", where=where, hint=log_in
-        ) from error
-    except (httpx2.TransportError, LocalEntryNotFoundError) as error:
-        raise TransientError(
-            f"the Hub cannot be reached: {_short(error)}", where=where, hint="Publish again."
-        ) from error
-    except HfHubHTTPError as error:
-        raise _of_status(error, where, log_in) from error
+    except PublishError:
+        raise
+    except Exception as error:
+        explained = explain(error, where)
+        if explained is None:
+            raise
+        raise explained from error
 
 
-def _of_status(error: Exception, where: str, log_in: str) -> PublishError:
-    response = getattr(error, "response", None)
-    status = response.status_code if response is not None else 0
-    message = getattr(error, "server_message", None) or _short(error)
+def explain(error: BaseException, where: str) -> PublishError | None:
+    """Return what an error of the Hub's clients, or one that it comes from, means; None if it is no such."""
+    seen: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        explained = _explain(link, where)
+        if explained is not None:
+            return explained
+        seen.add(id(link))
+        link = link.__cause__ or link.__context__
+    if isinstance(error, RuntimeError | ConnectionError | TimeoutError):
+        # Xet has no errors of its own.
+        return TransientError(f"the transfer failed: {_short(error)}", where=where, hint=_SEND_AGAIN)
+    return None
+
+
+def _explain(error: BaseException, where: str) -> PublishError | None:
+    import httpx2
+    from huggingface_hub import errors
+
+    if isinstance(error, errors.HfHubHTTPError) and not isinstance(error, errors.GatedRepoError):
+        return _of_status(error, where)
+    if isinstance(error, errors.LocalTokenNotFoundError):
+        return _not_accepted(where)
+    is_unreachable = isinstance(error, errors.LocalEntryNotFoundError) and error.__cause__ is None
+    if isinstance(error, httpx2.TransportError) or is_unreachable:
+        return TransientError(f"the Hub cannot be reached: {_short(error)}", where=where, hint=_SEND_AGAIN)
+    for kind, message, hint in (
+        (errors.OfflineModeIsEnabled, "HF_HUB_OFFLINE is set", "Unset it to publish."),
+        (errors.GatedRepoError, "the repository is gated, and this token has no access", _LOG_IN),
+        (errors.HFValidationError, "this is no name of a repository", "Write organisation/name."),
+        (errors.OIDCError, _short(error), _TRUST),
+    ):
+        if isinstance(error, kind):
+            return PublishError(message, where=where, hint=hint)
+    return None
+
+
+def _of_status(error: errors.HfHubHTTPError, where: str) -> PublishError:
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    status = error.response.status_code
+    message = _short(error.server_message or error)
+    if status == 401:
+        return _not_accepted(where)
+    if isinstance(error, RepositoryNotFoundError):
+        return PublishError(
+            "there is no such repository, or this token may not see it", where=where, hint=_LOG_IN
+        )
     if status == 412:
         return StaleParentError("somebody else changed the repository", where=where, hint="Publish again.")
-    if status == 401:
-        return PublishError("the Hub does not accept this token", where=where, hint=log_in)
     if status == 403:
-        return PublishError(f"this token may not do that: {message}", where=where, hint=log_in)
+        return PublishError(f"this token may not do that: {message}", where=where, hint=_LOG_IN)
     if status in (408, 409, 429) or status >= 500:
-        return TransientError(
-            f"the Hub answers {status}: {message}",
-            where=where,
-            hint="Publish again later: what was uploaded is not sent twice.",
-        )
+        transient = TransientError(f"the Hub answers {status}: {message}", where=where, hint=_SEND_AGAIN)
+        named = error.response.headers.get("Retry-After", "")
+        transient.retry_after = float(named) if named.isdecimal() else None
+        return transient
     return PublishError(f"the Hub refuses: {message}", where=where, hint="Mend that, and publish again.")
 
 
-def _short(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
+def _not_accepted(where: str) -> PublishError:
+    from huggingface_hub import get_token
+
+    message = "the Hub does not accept this token" if get_token() else "you are not logged in to the Hub"
+    return PublishError(message, where=where, hint=_LOG_IN)
+
+
+def _short(error: object) -> str:
+    """Return an error's text without what is nobody's business: tokens, and what signs an address."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return re.sub(r"\bhf_\w+|(?<=\w)\?[^\s'\"]*=[^\s'\"]*", "…", text)[:300]
+
+
+def _token(where: str) -> str | None:
+    from huggingface_hub import get_token
+
+    try:
+        with hub_errors(where):
+            return get_token()
+    except TransientError:
+        raise
+    except PublishError as error:
+        # Only a CI job's token comes from the Hub.
+        message = error.message.removeprefix("the Hub refuses: ")
+        raise PublishError(f"the CI job gets no token: {message}", where=where, hint=_TRUST) from error
+
+
+def _patience() -> float:
+    return float(os.environ.get("HF_HUB_DOWNLOAD_TIMEOUT") or _PATIENCE)
 
 
 def _digest(content: Path | bytes, digest: hashlib._Hash) -> str:

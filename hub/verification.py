@@ -12,11 +12,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..schema.errors import DataError, PublishError
 from ..schema.manifest import listed_files, read_manifest
 from .folder import sha256_of
+from .repository import TransientError, explain
 
 if TYPE_CHECKING:
     from datasets import Features
 
 Result = TypeVar("Result")
+
+
+class NotAsBuiltError(PublishError):
+    """What was loaded back is not what was built."""
+
 
 PUBLISH_AGAIN = "Build and publish again."
 
@@ -172,14 +178,18 @@ def _expect_columns(expected: Features, found: Features | None, where: str) -> N
 
 def _expect(what: str, expected: object, found: object, where: str) -> None:
     if found != expected:
-        raise PublishError(f"{what} should be {expected}, but found {found}", where=where, hint=PUBLISH_AGAIN)
+        raise NotAsBuiltError(
+            f"{what} should be {expected}, but found {found}", where=where, hint=PUBLISH_AGAIN
+        )
 
 
 def _loaded(load: Callable[[], Result], where: str) -> Result:
     try:
         return load()
     except Exception as error:  # `datasets` lets through whatever its readers raise
-        raise PublishError(f"does not load: {_cause(error)}", where=where, hint=PUBLISH_AGAIN) from error
+        if isinstance(of_the_hub := explain(error, where), TransientError):
+            raise of_the_hub from error
+        raise NotAsBuiltError(f"does not load: {_cause(error)}", where=where, hint=PUBLISH_AGAIN) from error
 
 
 def _cause(error: BaseException) -> str:

@@ -200,8 +200,8 @@ def test_wrong_usage_says_what_is_right(release, arguments, message):
 
 @pytest.mark.parametrize(
     "arguments",
-    [("publish",), ("init",), ("salvage", "raw.jsonl"), ("rnu",), ("status", "--jsn"), ()],
-    ids=["no --to", "no folder", "no output", "no such command", "no such option", "nothing"],
+    [("init",), ("salvage", "raw.jsonl"), ("rnu",), ("status", "--jsn"), ()],
+    ids=["no folder", "no output", "no such command", "no such option", "nothing"],
 )
 def test_wrong_usage_shows_the_usage(tmp_path, arguments):
     ended = synthner(*arguments, folder=tmp_path)

@@ -1,0 +1,90 @@
+"""What keeps a built dataset from being published, looked for in its files."""
+
+import pytest
+
+from synthner.builders.findings import find_obstacles, refuse_obstacles
+from synthner.schema.errors import PublishError
+from synthner.schema.example import Example
+from synthner.tests.built_dataset import ROWS, manifest_of, write_dataset
+
+FILE = "yor_gpt4/train-00000-of-00001.parquet"
+GOLD_TEST = {"yor": [Example("1", ("ADÉ", "lọ", "sí", "Ìbàdàn", "!"), ("B-PER", "O", "O", "B-LOC", "O"))]}
+
+
+def _found(folder, rows=(), gold_test=None, **release):
+    manifest = write_dataset(folder, {"yor_gpt4": {"train": [*ROWS["train"], *rows]}})
+    manifest["release"] |= release
+    return find_obstacles(folder, manifest, gold_test or {})
+
+
+def test_a_sound_dataset_has_no_findings(tmp_path):
+    assert _found(tmp_path) == []
+    refuse_obstacles([], {})
+
+
+@pytest.mark.parametrize(
+    ("row", "name"),
+    [
+        ((["Mo", "rí", "i\ufffd"], ["O", "O", "O"]), "text"),
+        ((["Mo", " ", "rí"], ["O", "O", "O"]), "text"),
+        ((["Mo", "rí\x00"], ["O", "O"]), "text"),
+        ((["Mo", "rí"], ["O", "I-PER"]), "iob2"),
+        ((["Adé", "Èkó"], ["B-PER", "I-LOC"]), "iob2"),
+        ((["Adé", "lọ"], ["B-PER"]), "iob2"),
+    ],
+    ids=["replacement character", "blank", "control character", "orphan I-", "other type", "a label too few"],
+)
+def test_a_row_that_no_gate_would_let_through_is_found(tmp_path, row, name):
+    [finding] = _found(tmp_path, [row, row])
+
+    assert finding.name == name
+    assert finding.message.startswith(f"{FILE}: 2 rows ")
+    assert finding.message.endswith("first 3")
+    assert "synthner build" in finding.hint
+
+
+def test_a_sentence_of_gold_test_is_found_whatever_its_case_and_punctuation(tmp_path):
+    [finding] = _found(tmp_path, gold_test=GOLD_TEST)
+
+    assert (finding.name, finding.message) == (
+        "contamination",
+        f"{FILE}: 1 rows are sentences of gold test, first 0",
+    )
+
+
+def test_gold_test_of_another_language_does_not_count(tmp_path):
+    assert _found(tmp_path, gold_test={"da": GOLD_TEST["yor"]}) == []
+
+
+def test_what_the_card_needs_is_found_missing(tmp_path):
+    [finding] = _found(tmp_path, description="", authors=[])
+
+    assert (finding.name, finding.message) == (
+        "card",
+        "the card is incomplete: description and authors missing",
+    )
+    assert "`description:` and `authors:`" in finding.hint
+
+
+def test_a_missing_licence_is_found_with_its_reason(tmp_path):
+    manifest = manifest_of({}) | {"license": None, "license_problem": "gold of Yoruba has none"}
+
+    [finding] = find_obstacles(tmp_path, manifest, {})
+
+    assert (finding.name, finding.message) == (
+        "license",
+        "the dataset has no licence: gold of Yoruba has none",
+    )
+
+
+def test_every_finding_that_is_not_accepted_is_named(tmp_path):
+    found = _found(tmp_path, [(["Mo", "rí\x00"], ["O", "I-PER"])], description="")
+
+    with pytest.raises(PublishError) as caught:
+        refuse_obstacles(found, {"card": "The description comes later."})
+
+    assert "[text]" in caught.value.message
+    assert "[iob2]" in caught.value.message
+    assert "[card]" not in caught.value.message
+    assert "publish: accept: iob2: …" in str(caught.value.hint)
+    refuse_obstacles(found, dict.fromkeys(("card", "text", "iob2"), "It is only a trial."))
