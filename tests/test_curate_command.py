@@ -178,3 +178,17 @@ def test_gold_scored_against_itself_is_perfect(folder):
     (folder / "copy.jsonl").write_bytes((folder / "test.jsonl").read_bytes())
     scored = done("score", "test.jsonl", "copy.jsonl", "--json", folder=folder).json
     assert scored["micro"] == scored["macro"] == scored["strict"] == {"precision": 1, "recall": 1, "f1": 1}
+
+
+def test_training_says_what_synthetic_data_gained(folder):
+    files = ("--gold", "gold.jsonl", "--synthetic", "data.jsonl", "--test", "test.jsonl")
+    said = done("train", *files, folder=folder).stdout
+    assert "On folds of gold, synthetic data gains" in said
+    assert "Recipe: " in said
+
+
+def test_what_curation_kept_nothing_of_can_be_trained_with(folder):
+    write(folder / "data.jsonl", sentences(60, name="foreign", language="greek"))
+    assert curated(folder)["output"] == 0
+    files = ("--gold", "gold.jsonl", "--synthetic", "out.jsonl", "--test", "test.jsonl")
+    assert "Recipe: gold only." in done("train", *files, folder=folder).stdout
