@@ -18,11 +18,18 @@ from .builders.changes import ReleaseChanges, compare_releases
 from .builders.findings import find_obstacles, refuse_obstacles
 from .builders.versions import changelog_lines, next_version
 from .cards.dataset_card import card_to_keep, render_dataset_card
+from .cards.kept_text import kept_text
 from .cards.release_changes import changes_markdown
 from .hub.folder import sha256_of
 from .hub.publish import Access, Plan, PublishedOnHub, plan_commit, publish_on_hub
 from .hub.repository import Repository, Snapshot, again, quiet_client
-from .hub.verification import NotAsBuiltError, VerifiedConfig, verify_folder, verify_repository
+from .hub.verification import (
+    PUBLISH_AGAIN,
+    NotAsBuiltError,
+    VerifiedConfig,
+    verify_folder,
+    verify_repository,
+)
 from .release import Release
 from .schema.errors import DataError, PublishError
 from .schema.example import Example
@@ -66,6 +73,7 @@ class Publication:
         version: Its version; that of the published release if nothing has changed.
         changes: What it changes.
         manifest: Its manifest.
+        published: What is published now.
     """
 
     files: Mapping[str, Path | bytes]
@@ -73,6 +81,7 @@ class Publication:
     version: str
     changes: ReleaseChanges
     manifest: Mapping[str, Any]
+    published: PublishedRelease
 
     @property
     def is_first(self) -> bool:
@@ -89,7 +98,7 @@ class PublishOutcome:
         url: Where people see it.
         done: The commit.
         tag: The tag of its version; None for a pull request.
-        verified: Every config, as it was loaded back.
+        verified: The configs that were loaded back. The others were when their version was published.
     """
 
     repository: str
@@ -97,6 +106,15 @@ class PublishOutcome:
     done: PublishedOnHub[Publication]
     tag: str | None
     verified: Sequence[VerifiedConfig]
+
+    @property
+    def examples(self) -> dict[str, dict[str, int]]:
+        """How many examples each config holds, by split."""
+        configs = self.done.plan.release.manifest["configs"]
+        return {
+            name: {split: facts["examples"] for split, facts in config["splits"].items()}
+            for name, config in configs.items()
+        }
 
     def as_json(self) -> dict[str, Any]:
         """Return the outcome as `synthner publish --json` prints it."""
@@ -108,15 +126,16 @@ class PublishOutcome:
             "pull_request": commit.pull_request if commit else None,
             "revision": self.done.revision,
             "tag": self.tag,
-            "configs": {config.name: dict(config.examples) for config in self.verified},
+            "configs": self.examples,
+            "loaded_back": [config.name for config in self.verified],
         }
 
 
 def publish_release(release: Release, *, pull_request: bool = False) -> PublishOutcome:
     """Publish a built release on the Hub, load it back from there, and tag it with its version.
 
-    What is published is tagged once it has loaded back. A tag that a failure kept from being made is made by
-    publishing again.
+    What is published is tagged once it has loaded back: of a version on top of a tagged one, the configs that
+    changed. A tag that a failure kept from being made is made by publishing again, once all has loaded.
 
     Args:
         release: The release.
@@ -216,9 +235,10 @@ def _prepare(
 
 def _refuse_strays(repository: str, there: Collection[str], prepared: Publication) -> None:
     """Refuse files of others that whoever loads a split would get as part of it."""
+    strays = sorted(set(there) - prepared.files.keys() - set(prepared.removed))
     for name, config in prepared.manifest["configs"].items():
         for split in config["splits"]:
-            for stray in sorted(set(there) - prepared.files.keys() - set(prepared.removed)):
+            for stray in strays:
                 if stray.startswith(f"{name}/{split}-") and stray.count("/") == 1:
                     raise PublishError(
                         f"this file is not synthner's, and would be loaded as part of config {name}, "
@@ -236,15 +256,21 @@ def _decoded(card: bytes, where: str) -> str:
 
 
 def _verify(repository: Repository, done: PublishedOnHub[Publication]) -> Sequence[VerifiedConfig]:
+    plan = done.plan
+    if done.commit is None and plan.tagged is not None:
+        return ()  # it was loaded back before it was tagged, and the plan found every file as it was then
+
     def verify() -> Sequence[VerifiedConfig]:
+        _expect_files(repository, done)
         return verify_repository(
             repository.name,
             done.revision,
-            done.plan.release.manifest,
+            plan.release.manifest,
             lambda name: repository.file(name, done.revision),
+            _to_load(done),
         )
 
-    version = done.plan.release.version
+    version = plan.release.version
     try:
         return again(verify)
     except NotAsBuiltError as error:
@@ -259,6 +285,55 @@ def _verify(repository: Repository, done: PublishedOnHub[Publication]) -> Sequen
             where=error.where,
             hint="Publish again: nothing is sent twice, and what is left to do is done.",
         ) from error
+
+
+def _expect_files(repository: Repository, done: PublishedOnHub[Publication]) -> None:
+    """Compare all files of the release with what the repository lists, without downloading them."""
+    release = done.plan.release
+    there, listed = repository.files(done.revision), listed_files(release.manifest)
+    for name, content in release.files.items():
+        found = there.get(name)
+        if found is not None and found.sha256 is not None and name in listed:
+            is_as_built = found.sha256 == listed[name]
+        else:
+            is_as_built = found is not None and found.has_content(content)
+        if not is_as_built:
+            raise NotAsBuiltError(
+                "this is not the file that was sent" if found else "this file is missing",
+                where=f"{repository.name} at {done.revision}: {name}",
+                hint=PUBLISH_AGAIN,
+            )
+
+
+def _to_load(done: PublishedOnHub[Publication]) -> list[str]:
+    """Return the configs to load back: those of which something changed since a version that has its tag.
+
+    A version is tagged once it has loaded back. On top of one that is not, nothing is taken for granted.
+    """
+    plan, release = done.plan, done.plan.release
+    published = release.published
+    configs = release.manifest["configs"]
+    former = published.manifest.get("version") if published.manifest else None
+    if done.commit is None or plan.snapshot is None or f"v{former}" not in plan.snapshot.tags:
+        return list(configs)
+    touched = {*plan.sent, *plan.removed}
+    card = release.files[CARD]
+    described = card.decode("utf-8") if isinstance(card, bytes) else None
+    return [
+        name
+        for name, config in configs.items()
+        if touched & listed_files({"configs": {name: config}}).keys()
+        or any(file.startswith(f"{name}/") for file in touched)
+        or _in_front_matter(published.card, name) != _in_front_matter(described, name)
+    ]
+
+
+def _in_front_matter(card: str | None, config: str) -> list[Any]:
+    """Return what the metadata of a card says about a config."""
+    metadata = kept_text(card).metadata
+    values = [metadata.get(key) for key in ("configs", "dataset_info")]
+    entries = [entry for value in values for entry in (value if isinstance(value, list) else [value])]
+    return [entry for entry in entries if isinstance(entry, dict) and entry.get("config_name") == config]
 
 
 def _how_to_go_back(done: PublishedOnHub[Publication]) -> str:
@@ -332,7 +407,7 @@ def prepare_publication(
         MANIFEST: (json.dumps(manifest, ensure_ascii=False, indent=2) + "\n").encode("utf-8"),
     }
     removed = tuple(name for name in former if name not in files)
-    return Publication(files, removed, manifest["version"], changes, manifest)
+    return Publication(files, removed, manifest["version"], changes, manifest, published)
 
 
 def _with_version(

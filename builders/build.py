@@ -22,11 +22,12 @@ from ..release import Config, Release
 from ..schema.errors import DataError, ReleaseError
 from ..schema.manifest import MANIFEST, check_manifest, listed_files, read_manifest
 from ..sources.gold import Gold, load_gold
-from .config_build import ConfigBuild, Watcher
+from .config_build import ConfigBuild, Watcher, shards_in
 from .curated_split import CURATED_SPLIT, agreement_file
 from .duplicates import PRIORITY
 from .fingerprint import Fingerprint, Stamp
 from .manifest import make_manifest, write_json
+from .parquet import MAX_SHARD_BYTES
 
 
 def _tell_nobody(_what: object) -> None:
@@ -36,6 +37,7 @@ def _tell_nobody(_what: object) -> None:
 def build(
     release: Release,
     *,
+    max_shard_bytes: int = MAX_SHARD_BYTES,
     advance: Callable[[int], None] = _tell_nobody,
     curating: Callable[[str], None] = _tell_nobody,
 ) -> dict[str, Any]:
@@ -46,6 +48,7 @@ def build(
 
     Args:
         release: The release.
+        max_shard_bytes: How large a file of the dataset may get; a split that is larger becomes several.
         advance: Told how many calls were just read, of all that are planned.
         curating: Told the name of each config that is curated, as that begins.
 
@@ -65,9 +68,9 @@ def build(
         gold = _load_gold(release)
         stamp = Stamp(release)
         former = stamp.former_build()
-        if former is not None and former[0] == _fingerprint(release, gold, journal):
+        if former is not None and former[0] == _fingerprint(release, gold, journal, max_shard_bytes):
             return former[1]
-        made_from = Fingerprint(release, gold)
+        made_from = Fingerprint(release, gold, max_shard_bytes)
         with _staging_folder(release) as staging, _no_search_for_cycles():
             configs = {}
             for config in release.configs:
@@ -77,7 +80,13 @@ def build(
                     _before_curation(config, journal, curating),
                 )
                 one = ConfigBuild(
-                    config, gold[config.language.code], release.gates, journal, watchers, seed=release.seed
+                    config,
+                    gold[config.language.code],
+                    release.gates,
+                    journal,
+                    watchers,
+                    seed=release.seed,
+                    max_shard_bytes=max_shard_bytes,
                 )
                 rejects = staging / "rejects" / release.rejects(config.name).name
                 configs[config.name] = one.run(staging / "dataset", rejects)
@@ -119,9 +128,9 @@ def _check_answers(release: Release, journal: Journal) -> None:
         )
 
 
-def _fingerprint(release: Release, gold: dict[str, Gold], journal: Journal) -> str:
+def _fingerprint(release: Release, gold: dict[str, Gold], journal: Journal, max_shard_bytes: int) -> str:
     """Return the fingerprint that a build would have now."""
-    made_from = Fingerprint(release, gold)
+    made_from = Fingerprint(release, gold, max_shard_bytes)
     for config in release.configs:
         for call, reply in journal.answers(config.name, PRIORITY):
             made_from.add_answer(call, reply)
@@ -195,6 +204,9 @@ def _move_into_place(release: Release, staging: Path, manifest: dict[str, Any]) 
         target.parent.mkdir(parents=True, exist_ok=True)
         (staging / "rejects" / target.name).replace(target)
         _replace_or_remove(agreement_file(staging / "rejects" / target.name), agreement_file(target))
+    # A build that was killed at this very place may have left shards that no manifest lists.
+    for config in manifest["configs"]:
+        stale |= shards_in(release.dataset, config)
     for name in stale - names.keys():
         _remove(release.dataset / name, release.dataset)
     for config in former_configs - manifest["configs"].keys():

@@ -1,17 +1,22 @@
 """What a built release changes about the one that is published: the diff to read before publishing.
 
-Files with the same sha256 hold the same rows, so only files that differ are read. Rows are told apart by
-their id; a row with the same id and other words or labels has changed.
+Files with the same sha256 hold the same rows, so only files that differ are read, batch by batch. Rows are
+told apart by their id; a row with the same id and other words or labels has changed. Two numbers a row are
+all that is held in memory.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+
+_ROWS_A_BATCH = 10_000
 
 ADDED, REMOVED, CHANGED, UNCHANGED = "added", "removed", "changed", "unchanged"
 
@@ -125,8 +130,8 @@ def _compare_configs(
             rows += RowChanges(added=new["examples"])
         elif new is None:
             rows += RowChanges(removed=old["examples"])
-        elif old["sha256"] != new["sha256"]:
-            rows += _compare_splits(old, new, published_file(old["file"]), built_file(new["file"]))
+        else:
+            rows += _compare_splits(old["files"], new["files"], published_file, built_file)
     columns_changed = former["labels"] != present["labels"] or not set(former["splits"]) <= set(
         present["splits"]
     )
@@ -134,34 +139,61 @@ def _compare_configs(
     return ConfigChange(name, kind, rows, columns_changed, before, after)
 
 
-def _compare_splits(old: Manifest, new: Manifest, published: Path | None, built: Path | None) -> RowChanges:
-    if published is None or built is None:
-        # Somebody removed or changed a file: all of its rows come anew.
-        return RowChanges(added=new["examples"], removed=old["examples"])
-    return _compare_rows(published, built)
-
-
-def _compare_rows(published: Path, built: Path) -> RowChanges:
-    former, present = _digest_of_row(published), _digest_of_row(built)
-    shared = former.keys() & present.keys()
+def _compare_splits(
+    old: Sequence[Manifest], new: Sequence[Manifest], published_file: FileOf, built_file: FileOf
+) -> RowChanges:
+    """Compare the shards that only one of two splits has; what a shard is called does not matter."""
+    shared = {shard["sha256"] for shard in old} & {shard["sha256"] for shard in new}
+    former, removed = _rows_of([shard for shard in old if shard["sha256"] not in shared], published_file)
+    present, added = _rows_of([shard for shard in new if shard["sha256"] not in shared], built_file)
+    _, of_former, of_present = np.intersect1d(
+        former["id"], present["id"], assume_unique=True, return_indices=True
+    )
     return RowChanges(
-        added=len(present) - len(shared),
-        removed=len(former) - len(shared),
-        changed=sum(former[id_] != present[id_] for id_ in shared),
+        added=added + len(present) - len(of_present),
+        removed=removed + len(former) - len(of_former),
+        changed=int((former["content"][of_former] != present["content"][of_present]).sum()),
     )
 
 
-def _digest_of_row(path: Path) -> dict[str, bytes]:
-    """Return what identifies the words and labels of each row, by its id."""
+_ROW = np.dtype([("id", np.uint64), ("content", np.uint64)])
+
+
+def _rows_of(shards: Sequence[Manifest], file_of: FileOf) -> tuple[np.ndarray, int]:
+    """Return what identifies each row of some shards, and how many are in shards that cannot be had.
+
+    Somebody removed or changed such a shard: all of its rows come anew.
+    """
+    found, missing = [np.zeros(0, _ROW)], 0
+    for shard in shards:
+        path = file_of(shard["file"])
+        if path is None:
+            missing += shard["rows"]
+        else:
+            found += _numbers_of_rows(path)
+    rows = np.concatenate(found)
+    _, first = np.unique(rows["id"], return_index=True)
+    return rows[first], missing
+
+
+def _numbers_of_rows(path: Path) -> Iterator[np.ndarray]:
+    """Yield a number for the id of each row and one for its words and labels, batch by batch."""
     import pyarrow.parquet
 
-    digests = {}
     with pyarrow.parquet.ParquetFile(path) as rows:
-        for batch in rows.iter_batches(columns=["id", "tokens", "ner_tags"]):
-            for row in batch.to_pylist():
-                content = repr((row["tokens"], row["ner_tags"])).encode("utf-8", "surrogatepass")
-                digests[row["id"]] = blake2b(content, digest_size=8).digest()
-    return digests
+        for batch in rows.iter_batches(_ROWS_A_BATCH, columns=["id", "tokens", "ner_tags"]):
+            yield np.array(
+                [
+                    (_number(row["id"]), _number(repr((row["tokens"], row["ner_tags"]))))
+                    for row in batch.to_pylist()
+                ],
+                _ROW,
+            )
+
+
+def _number(text: str) -> int:
+    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "little")
 
 
 def _kept_by_step(config: Manifest | None) -> dict[str, int]:

@@ -6,6 +6,7 @@ its sentences with each other. Its answers are read once before, for what labels
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
@@ -30,10 +31,10 @@ from .duplicates import PRIORITY, DuplicatesGate
 from .gates import Gate, iob2_gate, labels_gate, run_gates, text_gate
 from .label_columns import LabelColumns, LabelCounts, LabelNumbers
 from .parquet import (
+    ShardName,
     TableWriter,
     datapoint_features,
     datapoint_table,
-    describe_file,
     open_table,
     provenance_features,
     provenance_table,
@@ -52,14 +53,33 @@ TOTALS = ("requested", "returned", "published")
 _STEPS_OF_ALL_SPLITS = tuple(step for step in STEPS if step != STEP)
 
 
-def split_file(config: str, split: str) -> str:
-    """Return the path of a split's parquet file in the dataset."""
-    return f"{config}/{split}-00000-of-00001.parquet"
+_SHARD = re.compile(rf"(?:{'|'.join(SPLITS)})-\d{{5}}-of-\d{{5}}\.parquet")
+_PROVENANCE_SHARD = re.compile(r"-\d{5}-of-\d{5}")
 
 
-def provenance_file(config: str) -> str:
-    """Return the path of a config's provenance in the dataset."""
-    return f"provenance/{config}.parquet"
+def split_shards(config: str, split: str) -> ShardName:
+    """Return what names the shards of a split in the dataset."""
+    return lambda number, total: f"{config}/{split}-{number:05}-of-{total:05}.parquet"
+
+
+def provenance_shards(config: str) -> ShardName:
+    """Return what names the shards of a config's provenance in the dataset; mostly there is one."""
+    return lambda number, total: (
+        f"provenance/{config}{f'-{number:05}-of-{total:05}' if total > 1 else ''}.parquet"
+    )
+
+
+def shards_in(dataset: Path, config: str) -> set[str]:
+    """Return what is in a dataset's folder under the name of a shard of a config, whatever put it there."""
+    return {
+        path.relative_to(dataset).as_posix()
+        for path in (dataset / config).glob("*.parquet")
+        if _SHARD.fullmatch(path.name)
+    } | {
+        path.relative_to(dataset).as_posix()
+        for path in (dataset / "provenance").glob(f"{config}*.parquet")
+        if path.stem == config or _PROVENANCE_SHARD.fullmatch(path.stem.removeprefix(config))
+    }
 
 
 class ConfigBuild:
@@ -72,6 +92,7 @@ class ConfigBuild:
         journal: Where the answers are.
         watchers: Told of every call as it is read, with its reply.
         seed: The release's seed.
+        max_shard_bytes: How large a file of the dataset may get.
 
     Raises:
         DataError: If the config is to be curated and gold train has nothing to learn from.
@@ -86,8 +107,10 @@ class ConfigBuild:
         watchers: Sequence[Watcher] = (),
         *,
         seed: int,
+        max_shard_bytes: int,
     ) -> None:
         self._config = config
+        self._max_shard_bytes = max_shard_bytes
         self._journal = journal
         self._watchers = watchers
         self._labels = gold.labels
@@ -124,19 +147,17 @@ class ConfigBuild:
         features = provenance_features()
         with (
             open_rejects(rejects_path, self._config.name) as rejects,
-            open_table(folder / provenance_file(name), features) as provenance,
+            open_table(folder, provenance_shards(name), features, self._max_shard_bytes) as provenance,
         ):
             for split in PRIORITY:
                 if split not in planned:
                     continue
                 waterfalls[split] = Waterfall()
-                path = folder / split_file(name, split)
-                described = self._run_split(split, path, provenance, waterfalls[split], rejects)
+                described = self._run_split(split, folder, provenance, waterfalls[split], rejects)
                 if described is None:
-                    path.unlink()
                     left_out[split] = self._why_empty(split, planned[split].answered)
                 else:
-                    splits[split] = {"file": split_file(name, split), **described}
+                    splits[split] = described
         write_agreement(self._curation, rejects_path)
         if not splits:
             raise self._nothing_left(waterfalls)
@@ -156,10 +177,7 @@ class ConfigBuild:
             "waterfall": {split: waterfalls[split].as_json() for split in SPLITS if split in waterfalls},
             "contamination": self._contamination.counts,
             "curation": self._curation.as_json() if self._curation else None,
-            "provenance": {
-                "file": provenance_file(name),
-                **asdict(describe_file(folder / provenance_file(name))),
-            },
+            "provenance": {"files": provenance.files},
             "rejects": rejects.lines,
         }
 
@@ -179,7 +197,7 @@ class ConfigBuild:
         }
 
     def _run_split(
-        self, split: str, path: Path, provenance: TableWriter, waterfall: Waterfall, rejects: Rejects
+        self, split: str, folder: Path, provenance: TableWriter, waterfall: Waterfall, rejects: Rejects
     ) -> dict[str, Any] | None:
         """Write one split; return what the manifest says of it, None if it holds no row."""
         for step in _STEPS_OF_ALL_SPLITS:
@@ -187,7 +205,8 @@ class ConfigBuild:
         self._duplicates.begin_split(split)
         features = datapoint_features(self._labels)
         tally = _RowTally(self._label_columns, self._labels.names)
-        with open_table(path, features) as rows:
+        name = split_shards(self._config.name, split)
+        with open_table(folder, name, features, self._max_shard_bytes) as rows:
             for published, texts in self._published(split, waterfall, rejects):
                 ids = row_ids(published, self._config.name)
                 rows.write(datapoint_table(published, ids, texts, features.arrow_schema))
@@ -197,7 +216,7 @@ class ConfigBuild:
         waterfall["published"].notes["without mentions"] = tally.without_mentions
         if not tally.examples:
             return None
-        return {**asdict(describe_file(path)), "num_bytes": rows.num_bytes, **tally.as_json()}
+        return {"files": rows.files, "num_bytes": rows.num_bytes, **tally.as_json()}
 
     def _published(
         self, split: str, waterfall: Waterfall, rejects: Rejects

@@ -166,14 +166,13 @@ def _unknown(release: Release, manifest: Mapping[str, Any], id_: str) -> DataErr
 
 def _of_published(dataset: Path, rejects: Path, config: Mapping[str, Any], id_: str) -> Outcome | None:
     """Return what became of a datapoint that is published; None if it is not."""
-    import pyarrow.parquet as pq
+    from .parquet import find_row
 
-    def row_of(file: str) -> dict[str, Any] | None:
-        rows = pq.read_table(dataset / file, filters=[("id", "==", id_)]).to_pylist()
-        return rows[0] if rows else None
+    def row_of(table: Mapping[str, Any]) -> dict[str, Any] | None:
+        return find_row((dataset / shard["file"] for shard in table["files"]), id_)
 
-    origin = row_of(config["provenance"]["file"])
-    row = row_of(config["splits"][origin["split"]]["file"]) if origin else None
+    origin = row_of(config["provenance"])
+    row = row_of(config["splits"][origin["split"]]) if origin else None
     if origin is None or row is None:
         return None
     return Outcome(

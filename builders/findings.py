@@ -11,13 +11,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from ..schema.errors import PublishError
 from ..schema.example import Example
 from ..schema.iob2 import violations
-from .vocabulary import normalised, text_faults
+from ..sources.characters import text_faults
+from .vocabulary import normalised
 
 TEXT, IOB2, CONTAMINATION, LICENSE, CARD = FINDINGS = ("text", "iob2", "contamination", "license", "card")
 
@@ -55,8 +57,10 @@ def find_obstacles(
     for name, config in manifest["configs"].items():
         # A config's name begins with the code of its language in the release.
         held_out = known.get(name.partition("_")[0], set())
-        for split in config["splits"].values():
-            found += _of_a_file(dataset, split["file"], config["labels"], held_out)
+        for split, facts in config["splits"].items():
+            files = [shard["file"] for shard in facts["files"]]
+            where = files[0] if len(files) == 1 else f"{name}, {split}"
+            found += _of_a_split(where, [dataset / file for file in files], config["labels"], held_out)
     return found
 
 
@@ -93,10 +97,12 @@ def _of_the_card(manifest: Mapping[str, Any]) -> Iterator[Finding]:
         )
 
 
-def _of_a_file(dataset: Path, name: str, labels: Sequence[str], held_out: set[str]) -> Iterator[Finding]:
+def _of_a_split(
+    where: str, paths: Sequence[Path], labels: Sequence[str], held_out: set[str]
+) -> Iterator[Finding]:
     counts: Counter[str] = Counter()
     first: dict[str, str] = {}
-    for id_, tokens, tags in _rows(dataset / name):
+    for id_, tokens, tags in chain.from_iterable(map(_rows, paths)):
         held = {
             TEXT: any(map(_is_faulty, tokens)),
             IOB2: len(tags) != len(tokens)
@@ -113,7 +119,7 @@ def _of_a_file(dataset: Path, name: str, labels: Sequence[str], held_out: set[st
         CONTAMINATION: "rows are sentences of gold test",
     }
     for kind in sorted(counts):
-        message = f"{name}: {counts[kind]:,} {meaning[kind]}, first {first[kind]}"
+        message = f"{where}: {counts[kind]:,} {meaning[kind]}, first {first[kind]}"
         yield Finding(kind, message, "Run `synthner build` again: its gates drop such rows.")
 
 

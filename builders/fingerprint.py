@@ -32,10 +32,12 @@ class Fingerprint:
     Args:
         release: What is built.
         gold: Its gold data by language code.
+        max_shard_bytes: How large a file of the dataset may get.
     """
 
-    def __init__(self, release: Release, gold: Mapping[str, Gold]) -> None:
+    def __init__(self, release: Release, gold: Mapping[str, Gold], max_shard_bytes: int) -> None:
         self._digest = hashlib.sha256()
+        self._add(max_shard_bytes)
         self._add(unicodedata.unidata_version, [version(name) for name in _FOUNDATIONS])
         for path in sorted(path for part in _OWN_PARTS for path in (_PACKAGE / part).rglob("*.py")):
             self._add(path.relative_to(_PACKAGE).as_posix(), hashlib.sha256(path.read_bytes()).hexdigest())

@@ -13,9 +13,8 @@ from typing import Any
 
 from .. import __version__
 from ..release import Release
+from ..schema.manifest import MANIFEST_VERSION
 from ..sources.gold import Gold
-
-MANIFEST_VERSION = 1
 
 
 def make_manifest(

@@ -1,22 +1,24 @@
 """Parquet files as `datasets` writes them, from batches, in bounded memory.
 
 Content-defined chunking, page index, compression and the schema's `huggingface` entry are those of
-`Dataset.to_parquet`; only the row groups are smaller, so that no more than one is held in memory. The same
-rows give the same bytes.
+`Dataset.to_parquet`; only the row groups are smaller, so that no more than one is held in memory. Rows that
+are too many for one file go on in the next: shards, named as `Dataset.push_to_hub` names them. The same rows
+give the same shards and bytes, and rows that come after them leave all shards but the last as they are.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ..schema.errors import DataError
@@ -28,6 +30,12 @@ if TYPE_CHECKING:
     from datasets import Features
 
 ROW_GROUP_ROWS = 50_000
+
+MAX_SHARD_BYTES = 500_000_000
+"""How large a file may get; `datasets` has the same bound, for the size in memory."""
+
+ShardName = Callable[[int, int], str]
+"""Gives the path of a shard in the dataset by its number, from 0, and how many there are."""
 
 _write_json = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -54,70 +62,183 @@ def describe_file(path: Path) -> WrittenFile:
     return WrittenFile(digest.hexdigest(), path.stat().st_size)
 
 
-class TableWriter:
-    """Writes tables of one schema into one file, row group by row group.
+class _Shard:
+    """One file, open for row groups.
 
     Attributes:
         rows: Rows written so far.
-        num_bytes: Their size in memory, as `dataset_info` counts it.
+        size: Their bytes in the file.
     """
 
-    def __init__(self, writer: pq.ParquetWriter) -> None:
-        self._writer = writer
-        self._pending: list[pa.Table] = []
-        self._pending_rows = 0
-        self.rows = 0
-        self.num_bytes = 0
+    def __init__(self, path: Path, features: Features) -> None:
+        from datasets import config
+        from datasets.arrow_writer import get_parquet_column_options
 
-    def write(self, table: pa.Table) -> None:
-        """Add rows."""
-        if not table.num_rows:
-            return
-        self._pending.append(table)
-        self._pending_rows += table.num_rows
-        if self._pending_rows >= ROW_GROUP_ROWS:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write what is pending as one row group."""
-        if not self._pending:
-            return
-        table = pa.concat_tables(self._pending).combine_chunks()
-        self._writer.write_table(table, row_group_size=table.num_rows)
-        self.rows += table.num_rows
-        self.num_bytes += table.nbytes
-        self._pending = []
-        self._pending_rows = 0
-
-
-@contextmanager
-def open_table(path: Path, features: Features) -> Iterator[TableWriter]:
-    """Open a parquet file for tables of `features`.
-
-    Raises:
-        DataError: If it cannot be written.
-    """
-    from datasets import config
-    from datasets.arrow_writer import get_parquet_column_options
-
-    schema = features.arrow_schema
-    try:
+        schema = features.arrow_schema
         path.parent.mkdir(parents=True, exist_ok=True)
-        with pq.ParquetWriter(
-            path,
+        self._sink = pa.OSFile(str(path), "wb")
+        self._writer = pq.ParquetWriter(
+            self._sink,
             schema,
             use_content_defined_chunking=config.DEFAULT_CDC_OPTIONS,  # type: ignore[arg-type] - its stub knows no dict
             write_page_index=True,
             **get_parquet_column_options(features, schema),
-        ) as writer:
-            tables = TableWriter(writer)
-            yield tables
-            tables.flush()
-            writer.add_key_value_metadata(
-                {"content_defined_chunking": json.dumps(config.DEFAULT_CDC_OPTIONS)}
+        )
+        self._cdc_options = json.dumps(config.DEFAULT_CDC_OPTIONS)
+        self.rows = 0
+
+    @property
+    def size(self) -> int:
+        return self._sink.tell()
+
+    def write(self, row_group: pa.Table) -> None:
+        self._writer.write_table(row_group, row_group_size=row_group.num_rows)
+        self.rows += row_group.num_rows
+
+    def close(self) -> None:
+        self._writer.add_key_value_metadata({"content_defined_chunking": self._cdc_options})
+        try:
+            self._writer.close()
+        finally:
+            self._sink.close()
+
+
+class TableWriter:
+    """Writes tables of one schema into shards, row group by row group.
+
+    Args:
+        folder: The dataset's folder.
+        name: Names the shards in it.
+        features: What the tables hold.
+        max_shard_bytes: How large a shard may get. A row group that would lead past it begins the next one,
+            going by how much the rows before it took in the file.
+
+    Attributes:
+        rows: Rows written so far.
+        num_bytes: Their size in memory, as `dataset_info` counts it.
+        files: The finished shards as the manifest lists them; none if there was no row.
+    """
+
+    def __init__(self, folder: Path, name: ShardName, features: Features, max_shard_bytes: int) -> None:
+        self._folder = folder
+        self._name = name
+        self._features = features
+        self._max_shard_bytes = max_shard_bytes
+        self._pending: list[pa.Table] = []
+        self._pending_rows = 0
+        self._pending_bytes = 0
+        self._shard: _Shard | None = None
+        self._rows_of_shard: list[int] = []
+        self._bytes_written = 0
+        self.rows = 0
+        self.num_bytes = 0
+        self.files: list[dict[str, Any]] = []
+
+    def write(self, table: pa.Table) -> None:
+        """Add rows."""
+        for piece in self._pieces(table):
+            if self._pending and self._pending_bytes + piece.nbytes > self._max_shard_bytes:
+                self._flush()
+            self._pending.append(piece)
+            self._pending_rows += piece.num_rows
+            self._pending_bytes += piece.nbytes
+            if self._pending_rows >= ROW_GROUP_ROWS:
+                self._flush()
+
+    def finish(self) -> None:
+        """Write what is pending, and give the shards their names, now that their number is known."""
+        self._flush()
+        self.close()
+        total = len(self._rows_of_shard)
+        for number, rows in enumerate(self._rows_of_shard):
+            path = self._folder / self._name(number, total)
+            self._part(number).rename(path)
+            self.files.append(
+                {"file": self._name(number, total), **asdict(describe_file(path)), "rows": rows}
             )
+
+    def close(self) -> None:
+        """Close the shard that is open."""
+        if self._shard is not None:
+            shard, self._shard = self._shard, None
+            self._rows_of_shard.append(shard.rows)
+            shard.close()
+
+    def _pieces(self, table: pa.Table) -> Iterator[pa.Table]:
+        """Part rows of which a shard may not hold as many; mostly it may."""
+        if not table.num_rows:
+            return
+        rows = max(1, min(table.num_rows, table.num_rows * self._max_shard_bytes // max(1, table.nbytes)))
+        for start in range(0, table.num_rows, rows):
+            yield table.slice(start, rows)
+
+    def _flush(self) -> None:
+        """Write what is pending as one row group."""
+        if not self._pending:
+            return
+        table = pa.concat_tables(self._pending).combine_chunks()
+        shard = self._shard_for(table)
+        before = shard.size
+        shard.write(table)
+        self._bytes_written += shard.size - before
+        self.rows += table.num_rows
+        self.num_bytes += table.nbytes
+        self._pending = []
+        self._pending_rows = self._pending_bytes = 0
+
+    def _shard_for(self, table: pa.Table) -> _Shard:
+        """Return the open shard if it has room for a table, else a new one."""
+        if self._shard is not None:
+            expected = table.nbytes * self._bytes_written // max(1, self.num_bytes)
+            if self._shard.size + expected > self._max_shard_bytes:
+                self.close()
+        if self._shard is None:
+            self._shard = _Shard(self._part(len(self._rows_of_shard)), self._features)
+        return self._shard
+
+    def _part(self, number: int) -> Path:
+        return self._folder / f"{self._name(0, 1)}.{number}.part"
+
+
+@contextmanager
+def open_table(
+    folder: Path, name: ShardName, features: Features, max_shard_bytes: int = MAX_SHARD_BYTES
+) -> Iterator[TableWriter]:
+    """Open a dataset's folder for tables of `features`; their shards are there at the end.
+
+    Args:
+        folder: The dataset's folder.
+        name: Names the shards in it.
+        features: What the tables hold.
+        max_shard_bytes: How large a shard may get.
+
+    Raises:
+        DataError: If it cannot be written.
+    """
+    tables = TableWriter(folder, name, features, max_shard_bytes)
+    try:
+        try:
+            yield tables
+            tables.finish()
+        finally:
+            tables.close()
     except OSError as error:
-        raise DataError(f"cannot be written: {error.strerror or error}", where=str(path)) from error
+        where = str(folder / name(0, 1))
+        raise DataError(f"cannot be written: {error.strerror or error}", where=where) from error
+
+
+def find_row(paths: Iterable[Path], id_: str) -> dict[str, Any] | None:
+    """Return the row with an id among the shards of a table, None if there is none.
+
+    No more than one row group is held in memory.
+    """
+    for path in paths:
+        with pq.ParquetFile(path) as shard:
+            for number in range(shard.num_row_groups):
+                place = pc.index(shard.read_row_group(number, columns=["id"])["id"], id_).as_py()
+                if place >= 0:
+                    return shard.read_row_group(number).slice(place, 1).to_pylist()[0]
+    return None
 
 
 def datapoint_features(labels: LabelSet) -> Features:

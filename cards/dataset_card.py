@@ -154,6 +154,8 @@ def _body(manifest: Mapping[str, Any]) -> str:
         release=manifest["release"],
         configs=configs,
         first_config=next(iter(configs)),
+        provenance_files=_pattern(configs[next(iter(configs))]["provenance"]["files"]),
+        sharded_provenance=any(len(config["provenance"]["files"]) > 1 for config in configs.values()),
         pinned=f', revision="v{manifest["version"]}"' if "version" in manifest else "",
         tables=card_tables,
         methods=list(dict.fromkeys(config["method"] for config in configs.values())),
@@ -170,6 +172,12 @@ def _body(manifest: Mapping[str, Any]) -> str:
         curated={name: config for name, config in configs.items() if config["curation"] is not None},
         citations=list(dict.fromkeys(facts["citation"] for _, facts in gold if facts["citation"])),
     )
+
+
+def _pattern(shards: Sequence[Mapping[str, Any]]) -> str:
+    """Return what names all shards of a table, and no other file, for `data_files`."""
+    first = shards[0]["file"]
+    return first if len(shards) == 1 else first.replace("-00000-of-", "-?????-of-")
 
 
 def _marked_sentence(sample: Mapping[str, Any]) -> Markdown:

@@ -79,7 +79,7 @@ def _dataset_info(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
             {"name": split, "num_bytes": facts["num_bytes"], "num_examples": facts["examples"]}
             for split, facts in splits.items()
         ],
-        "download_size": sum(facts["bytes"] for facts in splits.values()),
+        "download_size": sum(shard["bytes"] for facts in splits.values() for shard in facts["files"]),
         "dataset_size": sum(facts["num_bytes"] for facts in splits.values()),
     }
 

@@ -117,9 +117,10 @@ def _where(outcome: Mapping[str, Any], is_rehearsed: bool) -> str:
         return f"This would be published in {repository}."
     if outcome["pull_request"]:
         return f"This is proposed in {code(outcome['pull_request'])}."
+    is_whole = len(outcome["loaded_back"]) == len(outcome["configs"])
     return (
         f"This is published at {code(outcome['url'])}, in commit {code(outcome['commit'][:12])}, tagged "
-        f"{code(outcome['tag'])}, and was loaded back."
+        f"{code(outcome['tag'])}, and {'' if is_whole else 'what changed '}was loaded back."
     )
 
 

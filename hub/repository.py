@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from ..schema.errors import PublishError
 
 if TYPE_CHECKING:
-    from huggingface_hub import HfApi, errors
+    from huggingface_hub import CommitOperationAdd, HfApi, errors
 
 Result = TypeVar("Result")
 
@@ -25,6 +25,9 @@ REPO_TYPE = "dataset"
 ATTEMPTS = 5
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 60.0
+
+UPLOAD_AT_ONCE = 1_000_000_000
+"""Bytes that go up together. With Xet, what a killed upload had sent may have to be sent again."""
 
 # How long the Hub may take to say something; huggingface_hub would wait for ever.
 _PATIENCE = 60.0
@@ -144,12 +147,13 @@ class Repository:
 
     Args:
         name: `name` or `organisation/name`; without an organisation it is the user's own.
+        upload_at_once: How many bytes of files go up together, before it is the next ones' turn.
 
     Raises:
         PublishError: If the Hub cannot be reached or does not know the user.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, upload_at_once: int = UPLOAD_AT_ONCE) -> None:
         from huggingface_hub import HfApi
 
         token = again(lambda: _token(name))
@@ -158,6 +162,7 @@ class Repository:
                 "the token for the Hub holds a character that no token has", where=name, hint=_LOG_IN
             )
         self._api: HfApi = HfApi(library_name="synthner")
+        self._upload_at_once = upload_at_once
         self.name = name if "/" in name else again(lambda: self._of_the_user(name))
 
     def _of_the_user(self, name: str) -> str:
@@ -212,6 +217,19 @@ class Repository:
             private=bool(info.private),
             gated=info.gated or None,
         )
+
+    def files(self, revision: str) -> Mapping[str, RemoteFile]:
+        """Return the files at a commit, or at another revision, by name.
+
+        Raises:
+            PublishError: If they cannot be read.
+        """
+
+        def read() -> Mapping[str, RemoteFile]:
+            with hub_errors(self.name):
+                return self._files(revision)
+
+        return again(read)
 
     def _files(self, revision: str) -> dict[str, RemoteFile]:
         from huggingface_hub.hf_api import RepoFile
@@ -317,6 +335,8 @@ class Repository:
     ) -> Commit:
         """Change files in one commit: all of them or none.
 
+        Large files go up before, some at a time: after a failure, those that arrived are not sent again.
+
         Args:
             files: What is new or changed, by name.
             removed: What is to go.
@@ -332,14 +352,17 @@ class Repository:
         """
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
-        operations = [
-            *(
-                CommitOperationAdd(name, content if isinstance(content, bytes) else str(content))
-                for name, content in files.items()
-            ),
-            *(CommitOperationDelete(name) for name in removed),
+        additions = [
+            CommitOperationAdd(name, content if isinstance(content, bytes) else str(content))
+            for name, content in files.items()
         ]
+        operations = [*additions, *(CommitOperationDelete(name) for name in removed)]
         with hub_errors(self.name):
+            groups = _in_groups(additions, self._upload_at_once)
+            for group in groups if len(groups) > 1 else ():
+                self._api.preupload_lfs_files(
+                    self.name, group, repo_type=REPO_TYPE, create_pr=pull_request, free_memory=False
+                )
             done = self._api.create_commit(
                 self.name,
                 operations,
@@ -477,6 +500,19 @@ def _short(error: object) -> str:
     """Return an error's text without what is nobody's business: tokens, and what signs an address."""
     text = " ".join(str(error).split()) or type(error).__name__
     return re.sub(r"\bhf_\w+|(?<=\w)\?[^\s'\"]*=[^\s'\"]*", "…", text)[:300]
+
+
+def _in_groups(additions: Sequence[CommitOperationAdd], most_bytes: int) -> list[list[CommitOperationAdd]]:
+    """Part files, in their order, into groups of so many bytes; a larger file is a group of its own."""
+    groups: list[list[CommitOperationAdd]] = []
+    size = 0
+    for addition in additions:
+        size += addition.upload_info.size
+        if not groups or size > most_bytes:
+            groups.append([])
+            size = addition.upload_info.size
+        groups[-1].append(addition)
+    return groups
 
 
 def _token(where: str) -> str | None:

@@ -12,6 +12,7 @@ from .validation import explain, first_error
 
 MANIFEST = "manifest.json"
 CARD = "README.md"
+MANIFEST_VERSION = 2
 
 _BUILD = "Run `synthner build`."
 
@@ -44,6 +45,12 @@ def check_manifest(manifest: Any, where: str) -> None:
     Raises:
         DataError: If it is not one that this version of synthner writes.
     """
+    if isinstance(manifest, dict) and manifest.get("manifest_version", MANIFEST_VERSION) != MANIFEST_VERSION:
+        raise DataError(
+            f"manifest_version: another synthner wrote this, for this one writes {MANIFEST_VERSION}",
+            where=where,
+            hint=_BUILD,
+        )
     problem = first_error("manifest", manifest)
     if problem is not None:
         keys = ".".join(str(key) for key in problem.absolute_path)
@@ -59,7 +66,8 @@ def listed_files(manifest: Mapping[str, Any]) -> dict[str, str]:
     return {
         file["file"]: file["sha256"]
         for config in manifest["configs"].values()
-        for file in (*config["splits"].values(), config["provenance"])
+        for table in (*config["splits"].values(), config["provenance"])
+        for file in table["files"]
     }
 
 

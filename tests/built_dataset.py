@@ -42,7 +42,7 @@ def waterfall(published: int, lost: int) -> list[dict[str, object]]:
 def manifest_of(configs: dict[str, dict[str, list[Row]]], **release: Any) -> dict[str, Any]:
     """Make the manifest of configs given as rows by split; hashes and sizes are those of no file."""
     return {
-        "manifest_version": 1,
+        "manifest_version": 2,
         "synthner": "0.1.0",
         "versions": {"unicode": "14.0.0", "pyarrow": "26.0.0", "datasets": "5.2.0"},
         "release": {
@@ -68,15 +68,14 @@ def write_dataset(folder: Path, configs: dict[str, dict[str, list[Row]]]) -> dic
     manifest = manifest_of(configs)
     for name, config in manifest["configs"].items():
         for split, facts in config["splits"].items():
-            _write_split(folder / facts["file"], configs[name][split])
-            facts |= {
-                "sha256": _sha256(folder / facts["file"]),
-                "bytes": (folder / facts["file"]).stat().st_size,
-            }
-        provenance = folder / config["provenance"]["file"]
+            [shard] = facts["files"]
+            _write_split(folder / shard["file"], configs[name][split])
+            shard |= _described(folder / shard["file"])
+        [shard] = config["provenance"]["files"]
+        provenance = folder / shard["file"]
         provenance.parent.mkdir(parents=True, exist_ok=True)
         provenance.write_bytes(f"provenance of {name}".encode())
-        config["provenance"] |= {"sha256": _sha256(provenance), "bytes": provenance.stat().st_size}
+        shard |= _described(provenance)
     write_manifest(folder, manifest)
     return manifest
 
@@ -125,7 +124,16 @@ def _config(name: str, rows: dict[str, list[Row]]) -> dict[str, Any]:
             for kind in ("seed_copies", "gold_train", "gold_validation", "gold_test")
         },
         "curation": None,
-        "provenance": {"file": f"provenance/{name}.parquet", "sha256": NO_HASH, "bytes": 0},
+        "provenance": {
+            "files": [
+                {
+                    "file": f"provenance/{name}.parquet",
+                    "sha256": NO_HASH,
+                    "bytes": 0,
+                    "rows": sum(map(len, rows.values())),
+                }
+            ]
+        },
         "rejects": 7,
     }
 
@@ -133,9 +141,14 @@ def _config(name: str, rows: dict[str, list[Row]]) -> dict[str, Any]:
 def _published(config: str, split: str, rows: list[Row]) -> dict[str, Any]:
     types = [tag[2:] for _, tags in rows for tag in tags if tag.startswith("B-")]
     return {
-        "file": f"{config}/{split}-00000-of-00001.parquet",
-        "sha256": NO_HASH,
-        "bytes": 2_000,
+        "files": [
+            {
+                "file": f"{config}/{split}-00000-of-00001.parquet",
+                "sha256": NO_HASH,
+                "bytes": 2_000,
+                "rows": len(rows),
+            }
+        ],
         "num_bytes": 1_000,
         "examples": len(rows),
         "tokens": sum(len(tokens) for tokens, _ in rows),
@@ -167,5 +180,6 @@ def _write_split(path: Path, rows: list[Row]) -> None:
     Dataset.from_dict(columns, features=features).to_parquet(path)
 
 
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _described(path: Path) -> dict[str, Any]:
+    content = path.read_bytes()
+    return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}

@@ -214,7 +214,7 @@ def test_a_manifest_whose_files_lead_out_of_the_folder(release):
     done("run", folder=release)
     path = release / "dataset" / "manifest.json"
     manifest = json.loads(path.read_text(encoding="utf-8"))
-    manifest["configs"]["swa_gpt4"]["provenance"]["file"] = "../release.yaml"
+    manifest["configs"]["swa_gpt4"]["provenance"]["files"][0]["file"] = "../release.yaml"
     path.write_text(json.dumps(manifest), encoding="utf-8")
 
     assert "../release.yaml" in refused("publish", "--to", "../there", folder=release)

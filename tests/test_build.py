@@ -87,7 +87,7 @@ def _built(path: Path) -> dict:
 
 def _load(folder: Path, manifest: dict, config: str = "da_mock") -> Any:
     files = {
-        split: str(folder / "dataset" / s["file"])
+        split: str(folder / "dataset" / s["files"][0]["file"])
         for split, s in manifest["configs"][config]["splits"].items()
     }
     return load_dataset("parquet", data_files=files, cache_dir=str(folder / "cache"))
@@ -146,7 +146,7 @@ def test_a_build_loads_as_published(tmp_path):
 
 def test_parquet_is_written_as_datasets_writes_it(tmp_path):
     manifest = _built(_release(tmp_path, {"train": [SOUND]}))
-    ours = tmp_path / "dataset" / manifest["configs"]["da_mock"]["splits"]["train"]["file"]
+    ours = tmp_path / "dataset" / manifest["configs"]["da_mock"]["splits"]["train"]["files"][0]["file"]
     _load(tmp_path, manifest)["train"].to_parquet(tmp_path / "theirs.parquet")
 
     assert ours.read_bytes() == (tmp_path / "theirs.parquet").read_bytes()
@@ -173,7 +173,7 @@ def test_provenance_says_where_a_row_comes_from_and_what_was_repaired(tmp_path):
     )
 
     [row] = pq.read_table(
-        tmp_path / "dataset" / manifest["configs"]["da_mock"]["provenance"]["file"]
+        tmp_path / "dataset" / manifest["configs"]["da_mock"]["provenance"]["files"][0]["file"]
     ).to_pylist()
 
     assert (row["id"], row["split"], row["item"], row["parse_path"]) == (
@@ -276,7 +276,7 @@ def test_a_prompt_is_told_from_the_rest_of_gold(tmp_path):
     assert steps["requested"]["kept"] == 6
     assert steps["returned"]["lost"] == {"call failed": 2, "empty response": 2}
     assert steps["returned"]["notes"] == {"more than requested": 3}
-    [row, _] = pq.read_table(tmp_path / "dataset" / config["provenance"]["file"]).to_pylist()
+    [row, _] = pq.read_table(tmp_path / "dataset" / config["provenance"]["files"][0]["file"]).to_pylist()
     assert (row["call_key"], row["seed_ids"], row["item"]) == (calls[0].key, [first.id], 3)
     assert (row["sampling"], row["finish_reason"]) == ('{"temperature": 1}', "stop")
 
@@ -557,7 +557,7 @@ def _check_invariants(folder: Path, manifest: dict, config: str) -> None:
             published[row["id"]] += 1
     assert set(published.values()) == {1}
     assert len(sentences) == len(published)
-    provenance = pq.read_table(folder / "dataset" / described["provenance"]["file"]).to_pylist()
+    provenance = pq.read_table(folder / "dataset" / described["provenance"]["files"][0]["file"]).to_pylist()
     assert sorted(row["id"] for row in provenance) == sorted(published)
 
     rejects = _rejects(folder, config)

@@ -345,7 +345,7 @@ def test_text_written_into_both_cards_is_never_lost(tmp_path, manifest):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("{", "not JSON"), ('{"manifest_version": 1}', "is missing"), ("[" * 100_000, "not JSON")],
+    [("{", "not JSON"), ('{"manifest_version": 2}', "is missing"), ("[" * 100_000, "not JSON")],
     ids=["cut short", "incomplete", "nested"],
 )
 def test_a_manifest_that_is_none_is_refused(tmp_path, text, message):

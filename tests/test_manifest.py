@@ -80,7 +80,7 @@ def test_the_response_schema(response, valid):
     assert (first_error("response", response) is None) is valid
 
 
-@pytest.mark.parametrize("text", [None, "", "{", "[]", '{"manifest_version": 2}'])
+@pytest.mark.parametrize("text", [None, "", "{", "[]", '{"manifest_version": 1}', '{"manifest_version": 2}'])
 def test_what_is_no_manifest_is_refused(tmp_path, text):
     if text is not None:
         (tmp_path / "manifest.json").write_text(text)

@@ -149,7 +149,7 @@ def test_a_dataset_without_a_licence_is_not_published(dataset, tmp_path):
 )
 def test_a_file_name_that_leads_elsewhere_is_refused(dataset, tmp_path, name):
     def rename(manifest):
-        manifest["configs"]["yor_gpt4"]["splits"]["train"]["file"] = name
+        manifest["configs"]["yor_gpt4"]["splits"]["train"]["files"][0]["file"] = name
 
     edit_manifest(dataset, rename)
 
@@ -161,7 +161,7 @@ def test_a_former_manifest_cannot_remove_what_lies_elsewhere(dataset, published,
     (tmp_path / "precious").write_text("mine", encoding="utf-8")
 
     def rename(manifest):
-        manifest["configs"]["yor_gpt4"]["splits"]["train"]["file"] = "../precious"
+        manifest["configs"]["yor_gpt4"]["splits"]["train"]["files"][0]["file"] = "../precious"
 
     edit_manifest(published, rename)
 

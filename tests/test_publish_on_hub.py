@@ -90,9 +90,13 @@ def test_publishing_again_sends_nothing(publisher, release, repository):
 
     assert (again["commit"], again["sent"], again["version"]) == (None, [], "1.0.0")
     assert (again["revision"], again["configs"]) == (first["commit"], first["configs"])
+    assert again["loaded_back"] == []
     assert publisher.calls(*SENDING, since=since) == []
+    read = {call.path.partition("?")[0] for call in publisher.calls("resolve", since=since)}
+    assert {path.rpartition("/")[2] for path in read} <= {"manifest.json", "README.md"}
     shown = publisher.publish(release("base")).stdout
     assert "Nothing has changed" in shown
+    assert "Every file is as it was when this version was loaded back and tagged" in shown
     assert f'load_dataset("{repository}", "da_config1", revision="v1.0.0")  # 3 train, 1 test' in shown
 
 
@@ -102,6 +106,9 @@ def test_one_changed_config_sends_its_files_only(publisher, release, repository)
 
     outcome = publisher.published(release("more rows"))
 
+    assert (list(first["configs"]), first["loaded_back"]) == (["da_config0", "da_config1"],) * 2
+    assert outcome["loaded_back"] == ["da_config1"]
+    assert not [call for call in publisher.calls("resolve", since=since) if "da_config0" in call.path]
     changed = {"da_config1/train-00000-of-00001.parquet", "provenance/da_config1.parquet"}
     assert set(outcome["sent"]) == changed | OF_EVERY_RELEASE
     assert len(publisher.calls("commit", since=since)) == 1
@@ -111,6 +118,46 @@ def test_one_changed_config_sends_its_files_only(publisher, release, repository)
         *former,
         *([*former[0][:-2], str(row), "."] for row in (3, 4)),
     ]
+
+
+@pytest.mark.parametrize(
+    ("variant", "loaded"),
+    [
+        ("more rows", ["da_config1"]),
+        ("three configs", ["da_config2"]),
+        ("one config", []),
+        ("other labels", ["da_config0", "da_config1"]),
+        ("other description", []),
+    ],
+    ids=["rows", "config added", "config removed", "labels", "card"],
+)
+def test_what_changed_on_top_of_a_tagged_version_is_loaded_back(
+    publisher, release, repository, variant, loaded
+):
+    publisher.published(release("base"))
+
+    assert publisher.published(release(variant))["loaded_back"] == loaded
+
+
+def test_on_top_of_what_was_never_tagged_everything_is_loaded_back(publisher, release, repository):
+    publisher.published(release("base"))
+    publisher.api.delete_tag(repository, tag="v1.0.0", repo_type="dataset")
+
+    outcome = publisher.published(release("more rows"))
+
+    assert outcome["loaded_back"] == ["da_config0", "da_config1"]
+
+
+def test_a_config_whose_metadata_people_changed_is_loaded_back(publisher, release, repository):
+    publisher.published(release("base"))
+    card = publisher.text(repository, "README.md")
+    assert card.count("path: da_config0/test-*") == 1
+    publisher.by_others(repository, {"README.md": card.replace("path: da_config0/test-*", "path: test-*")})
+
+    outcome = publisher.published(release("base"))
+
+    assert outcome["loaded_back"] == ["da_config0"]
+    assert publisher.text(repository, "README.md").count("path: da_config0/test-*") == 1
 
 
 @pytest.mark.parametrize(
@@ -271,7 +318,7 @@ def test_a_renamed_repository_is_followed(publisher, release, repository):
         (lambda manifest: "{", "is not JSON"),
         (lambda manifest: manifest.replace('"version": "1.0.0"', '"version": "banana"'), "version"),
         (
-            lambda manifest: manifest.replace('"manifest_version": 1', '"manifest_version": 2'),
+            lambda manifest: manifest.replace('"manifest_version": 2', '"manifest_version": 3'),
             "manifest_version",
         ),
         (lambda manifest: manifest.replace("provenance/", "../provenance/"), "no build makes"),

@@ -117,6 +117,7 @@ def test_a_tag_that_could_not_be_made_is_made_by_publishing_again(publisher, rel
     assert publisher.commits(repository)[0] == SECOND
     again = publisher.published(update)
     assert (again["commit"], again["tag"]) == (None, "v1.1.0")
+    assert again["loaded_back"] == ["da_config0"], "there was no tag to say that it had been"
     assert publisher.tags(repository)["v1.1.0"] == again["revision"]
 
 
