@@ -11,11 +11,12 @@ import numpy as np
 
 from ..schema.labels import LabelSet
 from ..schema.waterfall import EXAMPLES_A_STEP, Waterfall
+from ..sources.characters import TEXT_FAULTS
 from .columns import UNKNOWN_LABEL, Batch
 from .curation.label_ids import WHY_NOT_MAPPED, LabelMapping, shown_meaning
 from .label_columns import LabelColumns, LabelNumbers
 from .rejects import Rejects, shown
-from .vocabulary import TEXT_FAULTS, Vocabulary
+from .vocabulary import Vocabulary
 
 PASSES = -1
 

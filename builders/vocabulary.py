@@ -14,59 +14,15 @@ from dataclasses import dataclass
 import numpy as np
 import regex
 
+from ..sources.characters import TEXT_FAULTS, text_faults
+
 LARGEST_VOCABULARY = 400_000
 LARGEST_VOCABULARY_CHARACTERS = 40_000_000
 
-BLANK = "blank token"
-SURROGATE = "half of a surrogate pair"
-CONTROL = "control character"
-REPLACEMENT = "replacement character U+FFFD"
-UNASSIGNED = "unassigned character"
-PRIVATE = "private-use character"
-DIRECTION = "character that overrides the writing direction"
-
-TEXT_FAULTS = (BLANK, SURROGATE, CONTROL, REPLACEMENT, UNASSIGNED, PRIVATE, DIRECTION)
-"""Why a token cannot be published, in the order in which a sentence's reason is chosen.
-
-Zero-width joiners and non-joiners are no fault: Indic and Arabic spelling needs them. Neither is a space
-inside a token, which Scandinavian gold data has; it is noted.
-"""
-
-_FAULT_OF_CATEGORY = {
-    "Cs": SURROGATE,
-    "Cc": CONTROL,
-    "Zl": CONTROL,
-    "Zp": CONTROL,
-    "Cn": UNASSIGNED,
-    "Co": PRIVATE,
-}
 _BIT = {fault: 1 << number for number, fault in enumerate(TEXT_FAULTS)}
-
-# Embeddings, overrides and isolates; the plain marks LRM, RLM and ALM are part of ordinary text.
-_DIRECTION_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-
-# Drawn as nothing though their category says letter, symbol or mark: fillers, blanks, variation selectors.
-_INVISIBLE = regex.compile(r"(?V1)[\p{Default_Ignorable_Code_Point}\u2800]")
 
 _LETTER = regex.compile(r"(?V1)[\p{L}--[\p{sc=Zyyy}\p{sc=Zinh}]]")
 _NOT_COMPARED = regex.compile(r"[^\p{L}\p{M}\p{N}]+")
-
-
-def text_faults(token: str) -> list[str]:
-    r"""Return the faults of a token, in the order of `TEXT_FAULTS`.
-
-    Example:
-        >>> text_faults("Ọ̀yọ́"), text_faults("\u200b"), text_faults("a\x07")
-        ([], ['blank token'], ['control character'])
-    """
-    found = {_FAULT_OF_CATEGORY.get(unicodedata.category(character)) for character in token}
-    if all(_is_invisible(character) for character in token):
-        found.add(BLANK)
-    if "\ufffd" in token:
-        found.add(REPLACEMENT)
-    if not _DIRECTION_CONTROLS.isdisjoint(token):
-        found.add(DIRECTION)
-    return [fault for fault in TEXT_FAULTS if fault in found]
 
 
 def normalised(token: str) -> str:
@@ -75,14 +31,6 @@ def normalised(token: str) -> str:
         return token.lower()
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", token).casefold())
     return unicodedata.normalize("NFC", _NOT_COMPARED.sub("", folded))
-
-
-def _is_invisible(character: str) -> bool:
-    return (
-        character.isspace()
-        or unicodedata.category(character) == "Cf"
-        or _INVISIBLE.match(character) is not None
-    )
 
 
 @dataclass(frozen=True, slots=True)

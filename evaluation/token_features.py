@@ -12,15 +12,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 
+from ..schema.accents import without_accents
+
 LONGEST_AFFIX = 4
 NEIGHBOUR_AFFIX = 3
 
 # A vocabulary of this size takes about 100 MB of features; rarer words are computed again when met again.
 WORDS_TO_REMEMBER = 1 << 15
-
-# Accents stand above or below their letter. Vowel signs of Indic scripts, which belong to the spelling, have
-# lower classes.
-_LOWEST_ACCENT_CLASS = 200
 
 _LETTERS_BY_CATEGORY = {"Lu": "X", "Lt": "X", "Ll": "x", "Nd": "d"}
 _LETTERS_BY_MAJOR_CATEGORY = {"L": "c", "M": "m", "N": "n"}
@@ -101,20 +99,6 @@ def short_shape(word: str) -> str:
         'XxXx-d'
     """
     return "".join(character for character, _ in groupby(word_shape(word)))
-
-
-def without_accents(word: str) -> str:
-    """Leave out the accents above and below letters, which writers and models often leave out.
-
-    Example:
-        >>> without_accents("ọ̀yọ́")
-        'oyo'
-    """
-    return "".join(
-        character
-        for character in unicodedata.normalize("NFD", word)
-        if unicodedata.combining(character) < _LOWEST_ACCENT_CLASS
-    )
 
 
 @lru_cache(maxsize=1 << 12)

@@ -17,7 +17,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from .token_features import without_accents
+from ..schema.accents import without_accents
 
 SIZES = (32, 128)
 """How many clusters there are, coarse and fine."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..schema.iob2 import OUTSIDE, mentions, parse_tag, violations
 from ..schema.labels import LabelSet
+from .characters import BLANK, is_blank, unreadable
 from .report import Report
 from .sentences import MISSING_TAG, Sentence
 
@@ -16,13 +17,6 @@ from .sentences import MISSING_TAG, Sentence
 LARGEST_VOCABULARY = 1_000_000
 
 _KIND_OF_VIOLATION = {"orphan": "orphan I- tag", "type change": "I- tag of another type"}
-_KIND_OF_CATEGORY = {
-    "Cc": "control character",
-    "Cf": "zero-width character",
-    "Cn": "unassigned character",
-    "Co": "unassigned character",
-    "Cs": "unassigned character",
-}
 
 
 def problems_of_token(token: str) -> tuple[str, ...]:
@@ -36,15 +30,11 @@ def problems_of_token(token: str) -> tuple[str, ...]:
     """
     if token.isascii() and token.isprintable() and " " not in token and token:
         return ()
-    if all(character.isspace() or unicodedata.category(character) == "Cf" for character in token):
-        return ("blank token",)
+    if all(map(is_blank, token)):
+        return (BLANK,)
     found = dict.fromkeys(
-        kind
-        for character in token
-        if (kind := _KIND_OF_CATEGORY.get(unicodedata.category(character))) is not None
+        problem for character in token if (problem := unreadable(character).problem) is not None
     )
-    if "\ufffd" in token:
-        found["replacement character"] = None
     if token != token.strip():
         found["space around a token"] = None
     if any(map(str.isspace, token.strip())):

@@ -11,6 +11,8 @@ import pytest
 
 from synthner.tests.command_line import done, files_in, refused, synthner
 
+pytest_plugins = ["synthner.tests.finished_release"]
+
 HEAVY = ("datasets", "huggingface_hub", "pyarrow", "numpy", "openai", "rich", "yaml", "jsonschema")
 HEAVY += ("langcodes", "regex", "jinja2", "sqlite3", "asyncio")
 COMMANDS = (
@@ -24,19 +26,6 @@ PUBLISHED = {"swa_gpt4": {"train": 94, "validation": 28}}
 def release(tmp_path: Path) -> Path:
     done("init", "release", folder=tmp_path)
     return tmp_path / "release"
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("finished")
-    done("init", "release", folder=folder)
-    done("run", folder=folder / "release")
-    return folder / "release"
-
-
-@pytest.fixture
-def built(tmp_path: Path, finished: Path) -> Path:
-    return shutil.copytree(finished, tmp_path / "built")
 
 
 def test_start_up_imports_nothing_heavy():

@@ -24,6 +24,8 @@ from synthner.tests.command_line import (
 )
 from synthner.tests.small_release import server_settings, write_release
 
+pytest_plugins = ["synthner.tests.finished_release"]
+
 WORDS = ("rejse", "bro", "skib", "havn", "marked", "skole", "bog", "by", "vej", "hus", "dag", "fest", "mål")
 
 
@@ -32,20 +34,6 @@ def server():
     with ChatServer() as started:
         started.answer = answer
         yield started
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("finished")
-    done("init", "release", folder=folder)
-    done("run", folder=folder / "release")
-    return folder / "release"
-
-
-@pytest.fixture
-def built(tmp_path: Path, finished: Path) -> Path:
-    """Return a copy of a release that was run to its end."""
-    return shutil.copytree(finished, tmp_path / "built")
 
 
 def answer(number: int) -> bytes:

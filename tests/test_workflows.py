@@ -22,6 +22,8 @@ from synthner.cards.job_summary import LONGEST, job_summary
 from synthner.tests.command_line import done, files_in
 from synthner.tests.workflow_runner import ROOT, Job, Step, read_action, read_workflow
 
+pytest_plugins = ["synthner.tests.finished_release"]
+
 TOOLS = Path(sys.executable).parent
 CALLERS = ROOT / "examples" / "repository" / ".github" / "workflows"
 OURS = ROOT / ".github"
@@ -70,14 +72,6 @@ def all_scripts() -> Iterator[tuple[str, str]]:
     for index, step in enumerate(read_action()["runs"]["steps"]):
         if "run" in step:
             yield f"action.yml {index}", step["run"]
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("finished")
-    done("init", "release", folder=folder)
-    done("run", folder=folder / "release")
-    return folder / "release"
 
 
 @pytest.fixture

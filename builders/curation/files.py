@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -130,7 +130,13 @@ def curate_file(
     labels = LabelSet.of_tags(tag for example in learned.examples for tag in example.ner_tags)
     report = Report()
     read = _read(data, learned, report)
-    synthetic = training_data((read.examples[place] for place in read.usable), types=learned.types)
+    found, usable = list(read.examples), read.usable
+    synthetic = training_data((found[place] for place in usable), types=learned.types)
+    for place, example in zip(usable, synthetic.examples, strict=True):
+        # Most are as they were; what is the same is held once.
+        if example != found[place]:
+            found[place] = example
+    synthetic = replace(synthetic, examples=tuple(found[place] for place in usable))
     curation = curate(
         synthetic.examples,
         learned.examples,
@@ -139,21 +145,17 @@ def curate_file(
         seed=seed,
         judge=judge,
     )
-    found = list(read.examples)
-    verdicts = [read.verdict_on_tags(example) for example in found]
-    for place, example, verdict in zip(read.usable, synthetic.examples, curation.verdicts, strict=True):
-        found[place] = example
-        verdicts[place] = replace(verdict, changes=(*read.changes[place], *verdict.changes))
+    verdicts = read.verdicts(usable, curation.verdicts)
     unread = report.count("lengths differ") + report.count("unreadable row")
     findings = (
         *_findings_on_reading(unread, synthetic, learned),
         *_findings_on_mapping(read),
         *curation.findings,
     )
-    _write(output, [_row(example) for example in curation.examples])
+    _write(output, map(_row, curation.examples))
     if rejects is not None:
         judged = zip(found, verdicts, strict=True)
-        _write(rejects, [_history(example, verdict) for example, verdict in judged if not verdict.kept])
+        _write(rejects, (_history(example, verdict) for example, verdict in judged if not verdict.kept))
     return CurateOutcome(tuple(found), tuple(verdicts), curation, findings, read.mapped, read.mapping)
 
 
@@ -186,7 +188,21 @@ class _Read:
         )
         return dict(sorted(counts.items()))
 
-    def verdict_on_tags(self, example: Example) -> Verdict:
+    def verdicts(self, usable: Sequence[int], curated: Sequence[Verdict]) -> list[Verdict]:
+        """Return the verdict on every sentence, with the tags that were read as others among its changes.
+
+        Args:
+            usable: The places of the sentences that were curated.
+            curated: What curation decided about each of these.
+        """
+        verdict_of = dict(zip(usable, curated, strict=True))
+        verdicts = []
+        for place, (example, changes) in enumerate(zip(self.examples, self.changes, strict=True)):
+            verdict = verdict_of.get(place) or self._verdict_on_tags(example)
+            verdicts.append(replace(verdict, changes=(*changes, *verdict.changes)) if changes else verdict)
+        return verdicts
+
+    def _verdict_on_tags(self, example: Example) -> Verdict:
         """Return the verdict on a sentence with a tag that cannot be read."""
         unread = [tag for tag in example.ner_tags if _is_foreign(tag) and tag not in self.mapping.meanings]
         return Verdict(False, TAGS, f"{_NO_TAG}: {self.mapping.why_not(unread[0])}" if unread else _NO_TAG)
@@ -198,7 +214,7 @@ def _read(data: Path, gold: TrainingData, report: Report) -> _Read:
     Raises:
         DataError: If the file cannot be read, or no sentence has tags that can be used.
     """
-    found = list(read_examples(data, labels=_NUMBERS_AS_TEXTS, report=report))
+    found = list(_sharing(read_examples(data, labels=_NUMBERS_AS_TEXTS, report=report)))
     tags = {tag for example in found for tag in example.ner_tags} - {MISSING_TAG}
     if tags and all(map(_WHOLE_NUMBER.fullmatch, tags)):
         raise DataError(
@@ -225,6 +241,19 @@ def _read(data: Path, gold: TrainingData, report: Report) -> _Read:
     return read
 
 
+def _sharing(examples: Iterable[Example]) -> Iterator[Example]:
+    """Let sentences share their words and their taggings: a vocabulary is far smaller than its text."""
+    texts: dict[str, str] = {}
+    taggings: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for example in examples:
+        tokens = tuple([texts.setdefault(token, token) for token in example.tokens])
+        tags = taggings.get(example.ner_tags)
+        if tags is None:
+            tags = tuple([texts.setdefault(tag, tag) for tag in example.ner_tags])
+            taggings[tags] = tags
+        yield Example(example.id, tokens, tags)
+
+
 def _with_meanings(example: Example, meanings: Mapping[str, str]) -> tuple[Example, tuple[LabelChange, ...]]:
     """Give a sentence the labels that its tags mean, if all of them are known then; list the changes."""
     changes = tuple(
@@ -232,8 +261,10 @@ def _with_meanings(example: Example, meanings: Mapping[str, str]) -> tuple[Examp
         for position, tag in enumerate(example.ner_tags)
         if tag in meanings
     )
+    if not changes:
+        return example, ()
     read = replace(example, ner_tags=tuple(meanings.get(tag, tag) for tag in example.ner_tags))
-    return (read, changes) if changes and _has_iob2_tags(read) else (example, ())
+    return (read, changes) if _has_iob2_tags(read) else (example, ())
 
 
 def _has_iob2_tags(example: Example) -> bool:
@@ -278,7 +309,7 @@ def _history(example: Example, verdict: Verdict) -> dict[str, Any]:
     return {**_row(example), **asdict(verdict)}
 
 
-def _write(path: Path, rows: list[dict[str, Any]]) -> None:
+def _write(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     with write_atomically(path) as stream:
         for row in rows:
             text = json.dumps(row, ensure_ascii=False)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...evaluation.token_features import without_accents
+from ...schema.accents import without_accents
 from ...schema.example import Example
 from ..vocabulary import normalised
 

@@ -12,6 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from zlib import crc32
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ...schema.example import Example
 from ..vocabulary import normalised
 
@@ -20,7 +23,11 @@ _PERMUTATIONS = 128
 _SEED = 1
 # Candidates are checked, so a candidate too many costs little and one too few is lost.
 _COST_OF_FALSE_CANDIDATES, _COST_OF_LOST_CANDIDATES = 0.1, 0.9
-_TEXTS_TO_REMEMBER = 1 << 14
+# The grams of a sentence take about 10 KB.
+_TEXTS_TO_REMEMBER = 1 << 10
+
+# Any odd number with bits all over: its powers weigh the values of a band.
+_MULTIPLIER = 0x9E3779B97F4A7C15
 
 
 def near_duplicates(examples: Sequence[Example], *, threshold: float = 0.8) -> list[int | None]:
@@ -39,14 +46,20 @@ def near_duplicates(examples: Sequence[Example], *, threshold: float = 0.8) -> l
         >>> near_duplicates([Example(text, tuple(text.split()), ()) for text in texts])
         [None, 0, None]
     """
-    index = _Index(threshold)
+    bands = _Bands(threshold)
+    keys = np.zeros((len(examples), bands.count), dtype=np.uint64)
+    for number, example in enumerate(examples):
+        keys[number] = bands.keys(example)
+    # What one sentence has alone finds nobody. Most of it is, and an index of the rest is small.
+    repeated = _repeated(keys)
+    index = _Index(examples, threshold)
     found: list[int | None] = []
     for number, example in enumerate(examples):
-        grams = _grams(_text(example))
-        first = index.first_like(grams)
+        common = [key for key in keys[number].tolist() if key in repeated]
+        first = index.first_like(example, common)
         found.append(first)
         if first is None:
-            index.add(number, example, grams)
+            index.add(number, common)
     return found
 
 
@@ -63,50 +76,90 @@ def near_copies(
     Returns:
         The name of the split by the index of the example; the first split in the order given that has one.
     """
-    index = _Index(threshold)
-    splits = []
-    for split, sentences in held_out.items():
-        for example in sentences:
-            index.add(len(splits), example, _grams(_text(example)))
-            splits.append(split)
-    like = ((number, index.first_like(_grams(_text(example)))) for number, example in enumerate(examples))
-    return {number: splits[first] for number, first in like if first is not None}
+    sentences = [(split, example) for split, held in held_out.items() for example in held]
+    if not sentences:
+        return {}
+    bands = _Bands(threshold)
+    index = _Index([example for _, example in sentences], threshold)
+    for number, (_, example) in enumerate(sentences):
+        index.add(number, bands.keys(example).tolist())
+    found = {}
+    for number, example in enumerate(examples):
+        first = index.first_like(example, bands.keys(example).tolist())
+        if first is not None:
+            found[number] = sentences[first][0]
+    return found
 
 
-class _Index:
-    """Sentences that can be found by their likeness."""
+class _Bands:
+    """Gives the keys of a sentence: those that are alike enough have one in common, nearly always.
+
+    Attributes:
+        count: How many keys a sentence has.
+    """
 
     def __init__(self, threshold: float) -> None:
         from datasketch import MinHash, MinHashLSH
 
-        self._threshold = threshold
-        self._candidates = MinHashLSH(
+        best = MinHashLSH(
             threshold=threshold,
             num_perm=_PERMUTATIONS,
             weights=(_COST_OF_FALSE_CANDIDATES, _COST_OF_LOST_CANDIDATES),
         )
+        self.count = best.b
+        self._length = best.r
+        self._weights = np.array(
+            [pow(_MULTIPLIER, place, 1 << 64) for place in range(best.r)], dtype=np.uint64
+        )
         self._empty = MinHash(num_perm=_PERMUTATIONS, seed=_SEED, hashfunc=crc32)
-        self._texts: dict[int, str] = {}
 
-    def add(self, number: int, example: Example, grams: frozenset[bytes]) -> None:
-        """Add a sentence under a number that is larger than those before."""
-        self._texts[number] = _text(example)
-        self._candidates.insert(number, self._sketch(grams), check_duplication=False)
+    def keys(self, example: Example) -> NDArray[np.uint64]:
+        """Return the keys of a sentence: one for each band of its MinHash.
 
-    def first_like(self, grams: frozenset[bytes]) -> int | None:
-        """Return the smallest number of a sentence that is alike enough."""
-        candidates = self._candidates.query(self._sketch(grams))
-        for number in sorted(number for number in candidates if isinstance(number, int)):
-            others = _grams(self._texts[number])
+        Different bands may have the same key, which costs a comparison.
+        """
+        sketch = self._empty.copy()
+        sketch.update_batch(_grams(_text(example)))
+        values = sketch.hashvalues[: self.count * self._length].astype(np.uint64)
+        return values.reshape(self.count, self._length) @ self._weights
+
+
+class _Index:
+    """Sentences that can be found by their likeness.
+
+    Args:
+        examples: What may be added, by number.
+        threshold: The share of 4-grams from which two sentences are alike enough.
+    """
+
+    def __init__(self, examples: Sequence[Example], threshold: float) -> None:
+        self._examples = examples
+        self._threshold = threshold
+        self._numbers: dict[int, list[int]] = {}
+
+    def add(self, number: int, keys: Iterable[int]) -> None:
+        """Let a sentence be found by some of its keys."""
+        for key in keys:
+            self._numbers.setdefault(key, []).append(number)
+
+    def first_like(self, example: Example, keys: Iterable[int]) -> int | None:
+        """Return the smallest number of a sentence that has one of the keys and is alike enough."""
+        candidates = {number for key in keys for number in self._numbers.get(key, ())}
+        if not candidates:
+            return None
+        grams = _grams(_text(example))
+        for number in sorted(candidates):
+            others = _grams(_text(self._examples[number]))
             shared = len(grams & others)
             if shared >= self._threshold * (len(grams) + len(others) - shared):
                 return number
         return None
 
-    def _sketch(self, grams: frozenset[bytes]):
-        sketch = self._empty.copy()
-        sketch.update_batch(sorted(grams))
-        return sketch
+
+def _repeated(keys: NDArray[np.uint64]) -> frozenset[int]:
+    """Return the keys that occur more than once."""
+    ordered = np.sort(keys, axis=None)
+    return frozenset(ordered[1:][ordered[1:] == ordered[:-1]].tolist())
 
 
 def _text(example: Example) -> str:

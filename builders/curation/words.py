@@ -10,12 +10,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from sys import intern
 
+from ...schema.accents import without_accents
 from ...schema.example import Example
 from ..vocabulary import normalised
-
-# Accents stand above or below their letter, and models leave them out. Vowel signs of Indic scripts, which
-# belong to the spelling, have lower combining classes.
-_LOWEST_ACCENT_CLASS = 200
 
 _WORDS_TO_REMEMBER = 1 << 16
 
@@ -79,23 +76,12 @@ def word(token: str) -> Word:
         >>> word("Ìbàdàn").folded, word("Ìbàdàn").shape, word("1998").pattern
         ('ibadan', 'capital', '0000')
     """
-    folded = intern(_without_accents(normalised(token)))
+    folded = intern(unicodedata.normalize("NFC", without_accents(normalised(token))))
     shape = _shape(token, folded)
     pattern = (
         intern("".join("0" if each.isdigit() else each for each in folded)) if shape == NUMBER else shape
     )
     return Word(folded, intern(f"{'X' if shape == CAPITAL else 'x'}{folded}"), shape, pattern)
-
-
-def _without_accents(text: str) -> str:
-    if text.isascii():
-        return text
-    bare = (
-        each
-        for each in unicodedata.normalize("NFD", text)
-        if unicodedata.combining(each) < _LOWEST_ACCENT_CLASS
-    )
-    return unicodedata.normalize("NFC", "".join(bare))
 
 
 def _shape(token: str, folded: str) -> str:
