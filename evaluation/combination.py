@@ -1,8 +1,8 @@
 """Whether synthetic data is added to gold: decided on gold alone, by cross-validation.
 
 The gain of the recipe `adapted` (`evaluation.recipes`) over gold alone is measured on folds of gold and
-weighed against what is known before (`evaluation.folds`). Synthetic data is used if its expected gain is
-above zero.
+weighed against what such data gained elsewhere (`evaluation.folds`). Synthetic data is used if the odds that
+it gains are four to one. Where gold is too small to judge, what was gained elsewhere decides.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from random import Random
 
 from ..schema.example import Example
-from .folds import FOLDS, Gain, gains_on_folds
+from .agreement import agreement_with_itself
+from .folds import Expectation, Gain, can_judge, expectation, gains_on_folds
 from .recipes import ADAPTED, GOLD_ONLY, Adaptation
 
 # Enough sentences to judge by; more would only cost time.
@@ -25,11 +26,13 @@ class Combination:
 
     Attributes:
         recipe: `gold only` or `adapted`.
+        expected: What synthetic data is expected to gain; None where there is none.
         tried: What `adapted` gained over gold alone on folds of gold, also where that was not enough to use
-            it; None where it was not tried.
+            it; None where gold is too small to try it.
     """
 
     recipe: str = GOLD_ONLY
+    expected: Expectation | None = None
     tried: Gain | None = None
 
     @property
@@ -39,8 +42,11 @@ class Combination:
 
     def as_json(self) -> dict[str, object]:
         """Return the combination by name."""
-        tried = self.tried and self.tried.as_json() | {"expected": self.tried.expected}
-        return {"recipe": self.recipe, "tried": tried}
+        return {
+            "recipe": self.recipe,
+            "expected": self.expected and self.expected.mean,
+            "tried": self.tried and self.tried.as_json(),
+        }
 
 
 def choose_combination(gold: Sequence[Example], synthetic: Sequence[Example], *, seed: int) -> Combination:
@@ -52,12 +58,19 @@ def choose_combination(gold: Sequence[Example], synthetic: Sequence[Example], *,
         seed: Decides the folds, and the sample that judges many synthetic examples.
 
     Returns:
-        The combination; gold alone if there are no synthetic or fewer than `FOLDS` gold examples.
+        The combination; gold alone if there are no synthetic examples.
     """
-    if not synthetic or len(gold) < FOLDS:
+    if not synthetic:
         return Combination()
     random = Random(f"{seed} judged")  # noqa: S311 - no secret is drawn
+    before = expectation(len(gold), agreement_with_itself(synthetic, seed=seed))
+    if not can_judge(gold):
+        return Combination(_recipe(before), before)
     judged = random.sample(list(synthetic), min(len(synthetic), SENTENCES_TO_LEARN))
     adaptation = Adaptation(judged)
-    [gain] = gains_on_folds(gold, lambda _: {ADAPTED: adaptation}, seed=seed).values()
-    return Combination(ADAPTED if gain.expected > 0 else GOLD_ONLY, gain)
+    [gain] = gains_on_folds(gold, lambda _: {ADAPTED: adaptation}, before=before, seed=seed).values()
+    return Combination(_recipe(gain.expected), gain.expected, gain)
+
+
+def _recipe(expected: Expectation) -> str:
+    return ADAPTED if expected.probably_gains else GOLD_ONLY

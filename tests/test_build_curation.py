@@ -116,7 +116,7 @@ def _datapoint(example: Example) -> dict[str, Any]:
 
 def _rows(folder: Path, manifest: dict, split: str = "train") -> dict[str, tuple[tuple, tuple]]:
     facts = manifest["configs"][CONFIG]
-    rows = pq.read_table(folder / "dataset" / facts["splits"][split]["file"]).to_pylist()
+    rows = pq.read_table(folder / "dataset" / facts["splits"][split]["files"][0]["file"]).to_pylist()
     names = facts["labels"]
     return {
         row["id"]: (tuple(row["tokens"]), tuple(names[number] for number in row["ner_tags"])) for row in rows
@@ -473,7 +473,7 @@ def _curation_section(card: str) -> str:
     [
         pytest.param(
             WITHOUT_MENTIONS,
-            "no share of the data helps on folds of gold",
+            "no share of the data is likely enough to help",
             "nothing of it helps",
             id="nothing helps",
         ),

@@ -223,7 +223,7 @@ def _repairs(folder: Path) -> dict[str, list[dict]]:
 
 
 def _rows(folder: Path, manifest: dict) -> dict[str, tuple[list[str], list[str]]]:
-    file = manifest["configs"][CONFIG]["splits"]["train"]["file"]
+    file = manifest["configs"][CONFIG]["splits"]["train"]["files"][0]["file"]
     rows = pq.read_table(folder / "dataset" / file).to_pylist()
     return {row["id"]: (row["tokens"], LABELS.decode(row["ner_tags"])) for row in rows}
 

@@ -12,8 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
-import numpy as np
-
+from ...evaluation.agreement import kappa_on_mentions
 from ...evaluation.crf import CrfSettings, CrfTagger, PreparedExample
 from ...schema.example import Example
 from ...schema.iob2 import OUTSIDE
@@ -78,9 +77,9 @@ def agreement_on_mentions(
     tagger = CrfTagger.train(learned, settings=_SETTINGS)
     found = tagger.tag(example.tokens for example in judged)
     labels = [example.ner_tags for example in judged]
-    kappa = max(_kappa(labels, [_shifted(tags, by) for tags in found]) for by in (-1, 0, 1))
+    kappa = max(kappa_on_mentions(labels, [_shifted(tags, by) for tags in found]) for by in (-1, 0, 1))
     own = list(_predicted_by_folds(learned))
-    return Agreement(kappa, _kappa([tags for tags, _ in own], [tags for _, tags in own]))
+    return Agreement(kappa, kappa_on_mentions([tags for tags, _ in own], [tags for _, tags in own]))
 
 
 def _predicted_by_folds(gold: Sequence[Example]) -> Iterator[tuple[Sequence[str], Sequence[str]]]:
@@ -95,14 +94,3 @@ def _predicted_by_folds(gold: Sequence[Example]) -> Iterator[tuple[Sequence[str]
 def _shifted(tags: Sequence[str], by: int) -> list[str]:
     places = range(-by, len(tags) - by)
     return [tags[place] if 0 <= place < len(tags) else OUTSIDE for place in places]
-
-
-def _kappa(some: Sequence[Sequence[str]], others: Sequence[Sequence[str]]) -> float:
-    """Return Cohen's kappa of two labellings of the same tokens, mentions against all else."""
-    one, other = (
-        np.array([tag != OUTSIDE for tags in labelling for tag in tags], dtype=bool)
-        for labelling in (some, others)
-    )
-    shares = one.mean(), other.mean()
-    by_chance = shares[0] * shares[1] + (1 - shares[0]) * (1 - shares[1])
-    return float(((one == other).mean() - by_chance) / (1 - by_chance)) if by_chance < 1 else 0.0

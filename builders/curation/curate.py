@@ -5,7 +5,8 @@ Gold decides, and only gold: its labels, its folds. The steps, in order:
 - `repeats`: a sentence that repeats or nearly repeats an earlier one, or one of gold, is dropped.
 - `held-out`: a sentence that nearly repeats one of held-out gold is dropped; it would leak.
 - `language`: a sentence that is not written like gold is dropped.
-- `labels`: all sentences are dropped, if their labels agree with gold hardly better than chance does.
+- `labels`: all sentences are dropped, if their labels agree with gold hardly better than chance does, or
+  contradict one another.
 - `repairs`: labels are repaired; nothing is dropped.
 - `selection`: sentences are ranked by their agreement with gold, and as many are kept as help on its folds.
 """
@@ -17,13 +18,14 @@ from dataclasses import dataclass, field, replace
 
 from ...schema.example import Example
 from ...schema.labels import LabelSet
-from . import chance, likeness, selection
+from . import chance, likeness
 from .chance import Agreement, agreement_on_mentions
+from .contradiction import Consistency, consistency
 from .judges import Judge
 from .likeness import unlike_gold
 from .near_duplicates import near_copies, near_duplicates
 from .repairs import REPAIRS, Conflict, LabelChange, repair_labels
-from .selection import SHARES, Selection, select
+from .selection import Selection, select
 
 REPEATS, HELD_OUT, LANGUAGE, LABELS, REPAIR, SELECTION = STEPS = (
     "repeats",
@@ -118,7 +120,7 @@ def curate(
         judge: Judges labels in the selection; by default a CRF.
     """
     work = _Work(synthetic)
-    agreement = None
+    agreement = consistent = None
     if REPEATS in steps:
         work.drop(REPEATS, _repetitions(synthetic, gold))
     if HELD_OUT in steps:
@@ -138,14 +140,13 @@ def curate(
         )
     if LABELS in steps:
         agreement = agreement_on_mentions(work.examples(), gold, seed=seed)
-        random = agreement is not None and agreement.is_chance
-        reason = "the labels of the data agree with gold hardly better than chance" if random else None
-        work.drop(LABELS, [reason] * len(work.left))
+        consistent = consistency(work.examples(), gold, seed=seed)
+        work.drop(LABELS, [_why_no_labels(agreement, consistent)] * len(work.left))
     repairs = REPAIRS if REPAIR in steps else ()
     repaired = repair_labels(work.examples(), gold, labels, repairs=repairs)
     work.steps[REPAIR] = StepOutcome(len(work.left), 0, repaired.counts)
     examples = repaired.examples
-    selected = Selection(tuple(range(len(examples))), (1.0,) * len(examples), 1.0, {})
+    selected = Selection(tuple(range(len(examples))), (1.0,) * len(examples), 1.0)
     if SELECTION in steps:
         selected = select(
             examples,
@@ -167,9 +168,9 @@ def curate(
     )
     findings = [
         *_findings_on_data(synthetic, work.steps),
-        *_findings_on_labels(agreement),
+        *_findings_on_labels(agreement, consistent),
         *_findings_on_gold(gold, agreement),
-        *_findings_on_selection(selected),
+        *_findings_on_selection(selected, gold),
     ]
     return Curation(
         examples=tuple(examples[number] for number in selected.kept),
@@ -218,9 +219,18 @@ class _Work:
         self.steps[step] = StepOutcome(len(self.left), len(before) - len(self.left))
 
 
+def _why_no_labels(agreement: Agreement | None, consistent: Consistency | None) -> str | None:
+    """Say what is wrong with the labels of all sentences, if something is."""
+    if agreement is not None and agreement.is_chance:
+        return "the labels of the data agree with gold hardly better than chance"
+    if consistent is not None and consistent.contradicts:
+        return "the labels of the data contradict one another"
+    return None
+
+
 def _why_not_selected(example: Example, selected: Selection) -> str:
     if not selected.share:
-        return "no share of the data helps on folds of gold"
+        return "no share of the data is likely enough to help"
     if example.mentions:
         return "agrees less with gold than what is kept"
     return "has no mention, and agrees less with gold than such sentences that are kept"
@@ -244,11 +254,17 @@ def _findings_on_data(synthetic: Sequence[Example], steps: Mapping[str, StepOutc
         yield "No sentence has a mention: there is nothing to learn from but what is no name."
 
 
-def _findings_on_labels(agreement: Agreement | None) -> Iterator[str]:
+def _findings_on_labels(agreement: Agreement | None, consistent: Consistency | None) -> Iterator[str]:
     if agreement is not None and agreement.is_chance:
         yield (
             "Labels agree with gold on where mentions are hardly better than chance: nothing is kept. "
             f"Kappa is {agreement.kappa:.2f}; gold reaches {agreement.gold:.2f} with itself."
+        )
+    elif consistent is not None and consistent.contradicts:
+        yield (
+            "Labels contradict one another on where mentions are: nothing is kept. A tagger that has learned "
+            f"some of them agrees with the others with a kappa of {consistent.data:.2f}; in gold, from as "
+            f"many sentences, it is {consistent.gold:.2f}."
         )
 
 
@@ -259,15 +275,26 @@ def _findings_on_gold(gold: Sequence[Example], agreement: Agreement | None) -> I
         yield f"{few} whether the sentences are in their language."
     if len(gold) < chance.FEWEST_GOLD or (agreement is not None and not agreement.can_judge):
         yield f"{few} whether labels are better than random ones."
-    if len(gold) < selection.FEWEST_GOLD:
-        yield f"{few} how many sentences help: the better {SHARES[0]:.0%} is kept."
 
 
-def _findings_on_selection(selected: Selection) -> Iterator[str]:
+def _findings_on_selection(selected: Selection, gold: Sequence[Example]) -> Iterator[str]:
     for share, gain in selected.gains.items():
         yield (
             f"With the best {share:.0%} of the sentences, folds of gold gain {gain.f1:+.3f} F1 "
             f"(standard error {gain.standard_error:.3f})."
         )
-    if selected.gains and not selected.share:
-        yield "Nothing is kept: gold alone does better."
+    if not any(selected.agreement) or (selected.share and selected.gains):
+        return
+    if not selected.gains:
+        mentions = sum(len(example.mentions) for example in gold)
+        yield (
+            f"{len(gold)} gold sentences with {mentions} mentions are too few to tell how many help: "
+            + (f"the better {selected.share:.0%} is kept." if selected.share else "nothing is kept.")
+        )
+    if not selected.share:
+        yield "Nothing is kept: that it gains over gold alone is not likely enough."
+    if selected.with_itself is not None:
+        yield (
+            "How well the labels agree with one another on where mentions are, from 0 (chance) to 1: "
+            f"{selected.with_itself:.2f}."
+        )

@@ -8,10 +8,11 @@ encoder (`judges`).
 
 How many to keep is decided on gold: its folds are predicted by taggers trained on the other folds with each
 share of the ranking, and with none. For each fold labels are repaired and sentences ranked anew, by the gold
-of the other folds alone: judged by repairs that have seen the answers, everything would seem to help. What a
-share probably gains weighs the folds against what synthetic data gained elsewhere (`evaluation.folds`);
-nothing is kept, if no share probably gains. The smaller share is kept, if it probably gains and the greater
-one does not clearly gain more: what agrees least with gold is what one would not want to publish.
+of the other folds alone: judged by repairs that have seen the answers, everything would seem to help. The
+folds are weighed against what data gained elsewhere whose labels agree as well with one another
+(`evaluation.folds`); where gold is too small to judge, that alone decides. Nothing is kept, if no share
+probably gains. The smaller share is kept, if it probably gains and the greater one does not clearly gain
+more: what agrees least with gold is what one would not want to publish.
 
 On the folds the CRF ranks, whichever judge is given: an encoder would have to be fine-tuned six times more,
 to choose between two shares. The judge that is given decides which sentences the chosen share is made of.
@@ -23,11 +24,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from ...evaluation.folds import Gain, gains_on_folds
+from ...evaluation.agreement import agreement_with_itself
+from ...evaluation.folds import Expectation, Gain, can_judge, expectation, gains_on_folds
 from ...evaluation.recipes import Adaptation
 from ...schema.example import Example
 from ...schema.iob2 import OUTSIDE
@@ -41,8 +43,6 @@ CLEARLY_MORE = 2
 
 # A model that labels too little writes many sentences without a mention. Some teach what is no name.
 _WITHOUT_MENTIONS = 2
-
-FEWEST_GOLD = 10
 
 # More sentences than these would only cost time: to learn from, and to judge all by.
 SENTENCES_TO_LEARN = 3000
@@ -61,18 +61,21 @@ class Selection:
         kept: Their places, in order.
         agreement: Each sentence's agreement with gold, from 0 to 1.
         share: The share of the ranking that is kept; 0 for none.
-        gains: What each share gained over gold alone on held-out gold.
+        gains: What each share gained over gold alone on held-out gold; none where gold is too small to tell.
+        with_itself: How well the labels agree with one another as they came; None where that is not known.
     """
 
     kept: tuple[int, ...]
     agreement: tuple[float, ...]
     share: float
-    gains: Mapping[float, Gain]
+    gains: Mapping[float, Gain] = field(default_factory=dict)
+    with_itself: float | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Return the share and the gains, as the manifest and `synthner curate --json` have them."""
+        """Return the share and what decided it, as the manifest and `synthner curate --json` have them."""
         return {
             "share": self.share,
+            "agreement_with_itself": self.with_itself,
             "gains": {str(share): gain.as_json() for share, gain in self.gains.items()},
         }
 
@@ -100,15 +103,14 @@ def select(
         The selection; nothing, if no sentence has a mention.
     """
     if not any(map(_has_mention, repaired)):
-        return Selection((), (0.0,) * len(repaired), 0.0, {})
+        return Selection((), (0.0,) * len(repaired), 0.0)
     agreement = agreement_with_gold(repaired, gold, seed=seed, judge=judge)
-    gains: dict[float, Gain] = {}
-    share = SHARES[0]
-    if len(gold) >= FEWEST_GOLD:
-        gains = _gains(unrepaired, gold, repair, seed)
-        share = _chosen_share(gains)
+    with_itself = agreement_with_itself(unrepaired, seed=seed)
+    before = expectation(len(gold), with_itself)
+    gains = _gains(unrepaired, gold, repair, before, seed) if can_judge(gold) else {}
+    share = _chosen_share({share: gains[share].expected if gains else before for share in SHARES}, gains)
     kept = _best(repaired, gold, agreement, share) if share else ()
-    return Selection(tuple(kept), tuple(agreement), share, gains)
+    return Selection(tuple(kept), tuple(agreement), share, gains, with_itself)
 
 
 def agreement_with_gold(
@@ -154,7 +156,11 @@ def _has_mention(example: Example) -> bool:
 
 
 def _gains(
-    unrepaired: Sequence[Example], gold: Sequence[Example], repair: RepairByGold, seed: int
+    unrepaired: Sequence[Example],
+    gold: Sequence[Example],
+    repair: RepairByGold,
+    before: Expectation,
+    seed: int,
 ) -> dict[float, Gain]:
     """Measure what each share gains on folds of gold, repaired and ranked by the other folds."""
     random = Random(f"{seed} judged")  # noqa: S311 - no secret is drawn
@@ -169,16 +175,19 @@ def _gains(
             for share in SHARES
         }
 
-    return gains_on_folds(gold, choices, seed=seed)
+    return gains_on_folds(gold, choices, before=before, seed=seed)
 
 
-def _chosen_share(gains: Mapping[float, Gain]) -> float:
+def _chosen_share(expected: Mapping[float, Expectation], gains: Mapping[float, Gain]) -> float:
     """Return the first share that probably gains, or one that clearly gains more."""
     chosen = 0.0
     for share in SHARES:
-        gain = gains[share]
-        if gain.expected <= 0:
+        if not expected[share].probably_gains:
             continue
-        if not chosen or gain.f1 - CLEARLY_MORE * gain.standard_error > gains[chosen].f1:
+        if not chosen or (gains and _gains_clearly_more(gains[share], gains[chosen])):
             chosen = share
     return chosen
+
+
+def _gains_clearly_more(one: Gain, other: Gain) -> bool:
+    return one.f1 - CLEARLY_MORE * one.standard_error > other.f1
