@@ -54,15 +54,28 @@ def test_every_figure_equals_seqeval(pair):
     assert_equals_seqeval(*pair)
 
 
-def test_every_figure_equals_seqeval_on_thousands_of_corpora():
+def random_corpus(random):
+    gold = [random.choices(TAGS, k=random.randint(1, 8)) for _ in range(random.randint(1, 6))]
+    noise = random.random()
+    return gold, [[random.choice(TAGS) if random.random() < noise else tag for tag in tags] for tags in gold]
+
+
+def test_every_figure_equals_seqeval_on_a_thousand_corpora():
     random = Random(11)
-    for _ in range(2000):
-        gold = [random.choices(TAGS, k=random.randint(1, 8)) for _ in range(random.randint(1, 6))]
-        noise = random.random()
-        predicted = [
-            [random.choice(TAGS) if random.random() < noise else tag for tag in tags] for tags in gold
-        ]
-        assert_equals_seqeval(gold, predicted)
+    for _ in range(1_000):
+        assert_equals_seqeval(*random_corpus(random))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
+def test_both_modes_equal_seqeval_on_ten_thousand_corpora():
+    random = Random(12)
+    for _ in range(10_000):
+        gold, predicted = random_corpus(random)
+        ours = score(gold, predicted)
+        assert (*ours.micro.as_json().values(),) == seqeval_default(gold, predicted, average="micro")[:3]
+        assert (*ours.strict.as_json().values(),) == seqeval_strict(
+            gold, predicted, average="micro", scheme=IOB2
+        )[:3]
 
 
 @settings(max_examples=100, deadline=None)
