@@ -2,7 +2,7 @@
 
 The gain of the recipe `adapted` (`evaluation.recipes`) over gold alone is measured on folds of gold and
 weighed against what such data gained elsewhere (`evaluation.folds`). Synthetic data is used if the odds that
-it gains are four to one. Where gold is too small to judge, what was gained elsewhere decides.
+it gains are three to one. Where gold is too small to judge, what was gained elsewhere decides.
 """
 
 from __future__ import annotations

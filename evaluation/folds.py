@@ -6,7 +6,7 @@ less that of gold alone, and its standard error is estimated by resampling the s
 
 Folds of little gold are a noisy judge: at 100 sentences the standard error is about as large as the gain. So
 what they say is weighed against what is known before (`expectation`), each by the inverse of its variance.
-With much gold the folds decide. Synthetic data is used if the odds that it gains are four to one.
+With much gold the folds decide. Synthetic data is used if the odds that it gains are three to one.
 
 No test data plays a part.
 """
@@ -48,8 +48,8 @@ _SPREAD = 1.5
 _DECAY = 0.75
 _USUAL_AGREEMENT = 0.6
 
-# Standard deviations from zero at which the odds are four to one.
-_FOUR_TO_ONE = NormalDist().inv_cdf(0.8)
+# Standard deviations from zero at which the odds are three to one.
+_THREE_TO_ONE = NormalDist().inv_cdf(0.75)
 
 _SETTINGS = CrfSettings(iterations=30)
 
@@ -70,8 +70,8 @@ class Expectation:
 
     @property
     def probably_gains(self) -> bool:
-        """Whether the odds that there is a gain are four to one."""
-        return self.mean > _FOUR_TO_ONE * self.spread
+        """Whether the odds that there is a gain are three to one."""
+        return self.mean > _THREE_TO_ONE * self.spread
 
 
 @dataclass(frozen=True, slots=True)
