@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import __version__, console
+from . import __version__, console, console_evaluation
 from .schema.errors import DataError, SynthnerError, WrongUsageError
 
 if TYPE_CHECKING:
     from .builders.curation.judges import EncoderJudge
+    from .evaluation.grid.cells import Plan
+    from .evaluation.grid.data import GridData
     from .generation.generate import GenerateSummary
     from .release import Release
     from .schema.labels import LabelSet
@@ -228,6 +230,39 @@ def run(release: Path, folder: Path | None, as_json: bool) -> None:
         totals = {name: config["totals"] for name, config in manifest["configs"].items()}
         console.print_json({**published, "generated": summary.as_json(), "totals": totals})
     if summary.failed:
+        raise click.exceptions.Exit(1)
+
+
+@synthner.command()
+@release_argument
+@click.option("--workers", type=click.IntRange(min=1), help="Processes at once; by default one a core.")
+@click.option("--ray", "address", metavar="ADDRESS", help="Run on a Ray cluster; `auto` finds one.")
+@click.option("--dry-run", is_flag=True, help="Print the grid and what it takes; train nothing.")
+@json_option
+def evaluate(release: Path, workers: int | None, address: str | None, dry_run: bool, as_json: bool) -> None:
+    """Train taggers on the data and test them on gold.
+
+    Every cell of the grid that `evaluation` in the release describes gets a result in `runs`. What has one is
+    not run again. RELEASE is a release.yaml or its folder.
+    """
+    from .evaluation.grid.cells import plan_cells
+    from .evaluation.grid.data import GridData
+    from .evaluation.grid.progress import grid_status
+
+    grid = _open(release).grid
+    data = GridData(grid)
+    plan = plan_cells(data)
+    if dry_run:
+        _show_grid(plan, data, as_json)
+        return
+    _run_grid(plan, data, workers, address)
+    status_ = grid_status(plan, grid.runs)
+    if as_json:
+        console.print_json(status_.as_json())
+    else:
+        console_evaluation.print_grid_status(status_)
+        click.echo(f"The results are in {grid.runs}. Next: synthner report {shlex.quote(str(release))}")
+    if status_.failed or status_.left_out:
         raise click.exceptions.Exit(1)
 
 
@@ -472,6 +507,30 @@ def _rehearse(release: Release, options: list[str], *, times: int) -> None:
     if status_:
         raise click.exceptions.Exit(status_)
     click.echo("This was a rehearsal: nothing has left this machine.", err=True)
+
+
+def _run_grid(plan: Plan, data: GridData, workers: int | None, address: str | None) -> None:
+    from .evaluation.grid.pool import cores, run_cells, unfinished
+
+    with console_evaluation.GridProgress(sum(1 for _ in unfinished(plan, data))) as watcher:
+        if address is not None:
+            from .evaluation.grid.ray_cluster import run_cells_on_ray
+
+            run_cells_on_ray(plan, data, address=address, watcher=watcher)
+        else:
+            run_cells(plan, data, workers=workers or cores(), watcher=watcher)
+
+
+def _show_grid(plan: Plan, data: GridData, as_json: bool) -> None:
+    from .evaluation.grid.effort import effort_of
+    from .evaluation.grid.progress import grid_status
+
+    status_ = grid_status(plan, data.grid.runs)
+    effort = effort_of(plan, data)
+    if as_json:
+        console.print_json(status_.as_json() | {"effort": [each.as_json() for each in effort]})
+    else:
+        console_evaluation.print_grid_plan(plan, status_, effort)
 
 
 def _encoder_judge(model: str, seed: int) -> EncoderJudge:

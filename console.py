@@ -94,7 +94,7 @@ def print_problems(problems: Sequence[Problem]) -> None:
 
 def print_plan(plan: PlanSummary) -> None:
     """Print what a run would ask for, with the first prompt of each config."""
-    table = _table(
+    table = new_table(
         "config", "split", "engine", "model", "calls", "answered", "to ask", "datapoints", "characters"
     )
     for name, config in plan.configs.items():
@@ -103,7 +103,7 @@ def print_plan(plan: PlanSummary) -> None:
                 *(name, split, config.engine, config.model, f"{calls.calls:,}", f"{calls.answered:,}"),
                 *(f"{calls.to_ask:,}", f"{calls.datapoints:,}", f"{calls.characters_to_send:,}"),
             )
-    _print(table)
+    print_table(table)
     for name, config in plan.configs.items():
         if config.first_prompt is not None:
             click.secho(f"The first prompt of {name}:\n", bold=True)
@@ -113,7 +113,7 @@ def print_plan(plan: PlanSummary) -> None:
 
 def print_status(generated: Mapping[str, ConfigStatus], published: Mapping[str, Mapping[str, int]]) -> None:
     """Print where each config of a release stands."""
-    table = _table("config", "split", "planned", "answered", "failed", "published")
+    table = new_table("config", "split", "planned", "answered", "failed", "published")
     for name, status in generated.items():
         examples = published.get(name)
         if not status.splits:
@@ -124,7 +124,7 @@ def print_status(generated: Mapping[str, ConfigStatus], published: Mapping[str, 
             table.add_row(
                 name, split, f"{count.planned:,}", f"{count.answered:,}", f"{count.failed:,}", built
             )
-    _print(table)
+    print_table(table)
     _print_failures(generated)
 
 
@@ -147,7 +147,7 @@ def print_waterfalls(manifest: Mapping[str, Any]) -> None:
     from .cards.waterfall_table import waterfall_table
 
     for name, config in manifest["configs"].items():
-        _print(waterfall_table(config["waterfall"], name))
+        print_table(waterfall_table(config["waterfall"], name))
 
 
 def print_salvage(outcome: Mapping[str, Any], output: Path) -> None:
@@ -156,20 +156,20 @@ def print_salvage(outcome: Mapping[str, Any], output: Path) -> None:
         f"{counted(outcome['calls'], 'call')}, {counted(outcome['returned'], 'datapoint')} returned, "
         f"{outcome['usable']:,} usable"
     )
-    table = _table("step", "kept", "lost")
+    table = new_table("step", "kept", "lost")
     for name, step in outcome["steps"].items():
         table.add_row(name, f"{step['kept']:,}", f"{step['lost']:,}")
-    _print(table)
+    print_table(table)
     click.echo(f"The datapoints are in {output}.")
 
 
 def print_curated(outcome: Mapping[str, Any], history: Mapping[str, Any] | None, output: Path) -> None:
     """Print what curation kept, step by step, and what it recognised."""
-    table = _table("step", "kept", "lost", "labels repaired")
+    table = new_table("step", "kept", "lost", "labels repaired")
     for name, step in outcome["steps"].items():
         repaired = ", ".join(f"{repair} {count:,}" for repair, count in step["changed"].items() if count)
         table.add_row(name, f"{step['kept']:,}", f"{step['lost']:,}", repaired)
-    _print(table)
+    print_table(table)
     for finding in outcome["findings"]:
         click.echo(finding)
     if outcome["conflicts"]:
@@ -224,13 +224,13 @@ def print_history(history: History) -> None:
 
 def print_score(score: Score) -> None:
     """Print precision, recall and F1: micro, macro, strict, and per type."""
-    table = _table("", "precision", "recall", "F1", "gold", "predicted", "correct")
+    table = new_table("", "precision", "recall", "F1", "gold", "predicted", "correct")
     for name, figures in (("micro", score.micro), ("macro", score.macro), ("strict", score.strict)):
         table.add_row(name, *_figures(figures), "", "", "")
     for name, figures in score.per_type.items():
         counts = (figures.gold, figures.predicted, figures.correct)
         table.add_row(name, *_figures(figures), *(f"{count:,}" for count in counts))
-    _print(table)
+    print_table(table)
 
 
 def print_trained(outcome: TrainOutcome) -> None:
@@ -270,7 +270,7 @@ def print_published(folder: Path, outcome: Published | None, verified: Sequence[
 
 
 def print_published_on_hub(outcome: PublishOutcome) -> None:
-    """Say what was published where, what it changed, and how to load each config, which was tried."""
+    """Say what was published where, what it changed, what was loaded back, and how to load each config."""
     plan, commit = outcome.done.plan, outcome.done.commit
     if commit is None:
         click.echo(f"Nothing has changed: {outcome.url} has version {plan.release.version} already.")
@@ -282,12 +282,23 @@ def print_published_on_hub(outcome: PublishOutcome) -> None:
         )
     if commit is not None:
         _print_changes(plan)
-    click.echo("\nEvery config was loaded back and compared:\n\n  from datasets import load_dataset\n")
+    click.echo(f"\n{_loaded_back(outcome)}:\n\n  from datasets import load_dataset\n")
     revision = outcome.tag or outcome.done.revision
-    for config in outcome.verified:
-        counts = ", ".join(f"{count:,} {split}" for split, count in config.examples.items())
-        arguments = f'"{outcome.repository}", "{config.name}", revision="{revision}"'
+    for name, examples in outcome.examples.items():
+        counts = ", ".join(f"{count:,} {split}" for split, count in examples.items())
+        arguments = f'"{outcome.repository}", "{name}", revision="{revision}"'
         click.echo(f"  load_dataset({arguments})  # {counts}")
+
+
+def _loaded_back(outcome: PublishOutcome) -> str:
+    loaded, of_all = len(outcome.verified), len(outcome.examples)
+    if loaded == of_all:
+        return "Every config was loaded back and compared"
+    if outcome.done.commit is None:
+        return "Every file is as it was when this version was loaded back and tagged"
+    if not loaded:
+        return "No config has changed, and every file that the repository lists is as it was built"
+    return f"Of {counted(of_all, 'config')}, the {loaded} that changed were loaded back and compared"
 
 
 def print_publication_plan(repository: str, plan: Plan[Publication]) -> None:
@@ -339,7 +350,7 @@ class GenerationProgress:
 
     def __enter__(self) -> Self:
         if sys.stderr.isatty():
-            self._bars = _bars("calls")
+            self._bars = progress_bars("calls")
             self._bars.start()
         return self
 
@@ -378,7 +389,7 @@ class BuildProgress:
 
     def __enter__(self) -> Self:
         if sys.stderr.isatty():
-            self._bars = _bars("calls")
+            self._bars = progress_bars("calls")
             self._task = self._bars.add_task("Building", total=self._calls)
             self._bars.start()
         return self
@@ -398,7 +409,8 @@ class BuildProgress:
             self._bars.update(self._task, description=f"Curating {config}")
 
 
-def _bars(unit: str) -> Progress:
+def progress_bars(unit: str) -> Progress:
+    """Return bars on stderr that count units, and go when they are done."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -466,7 +478,8 @@ def _print_failures(statuses: Mapping[str, ConfigStatus]) -> None:
             click.echo(f"{name}: {counted(count, 'call')} failed: {reason}", err=True)
 
 
-def _table(*columns: str) -> Table:
+def new_table(*columns: str) -> Table:
+    """Return an empty table; columns of numbers are aligned to the right."""
     from rich import box
     from rich.table import Table
 
@@ -488,13 +501,19 @@ def _table(*columns: str) -> Table:
         "published",
         "kept",
         "lost",
+        "cells",
+        "done",
+        "running",
+        "waiting",
+        "sentences",
     }
     for column in columns:
         table.add_column(column, justify="right" if column in numeric else "left")
     return table
 
 
-def _print(table: Table) -> None:
+def print_table(table: Table) -> None:
+    """Print a table on stdout."""
     _stdout().print(table)
 
 

@@ -5,12 +5,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from .evaluation.grid.description import (
+    CRF,
+    ENCODER,
+    GOLD_AND_SYNTHETIC,
+    ORGANIC,
+    SCRATCH,
+    SEEDS,
+    SIZES,
+    Grid,
+    GridLanguage,
+    GridSource,
+    GridTagger,
+)
 from .schema.errors import DataError, ReleaseError
 from .schema.labels import LabelSet
 from .schema.languages import Language, language
@@ -117,6 +130,7 @@ class Release:
         description: Opens the card.
         authors: Who publishes it.
         contact: Where questions go.
+        grid: The experiments that say what the data is worth.
     """
 
     path: Path
@@ -130,6 +144,7 @@ class Release:
     description: str
     authors: tuple[str, ...]
     contact: str | None
+    grid: Grid
 
     @property
     def folder(self) -> Path:
@@ -170,12 +185,13 @@ def read_release(path: Path) -> Release:
     source = YamlSource(path)
     _check_against_schema(source)
     value = source.value
-    generators = {name: _generator(source, name) for name in value["generators"]}
+    folder = path.resolve().parent
+    generators = {name: _generator(source, name) for name in value.get("generators", {})}
     return Release(
         path=path.resolve(),
         name=value["name"],
         seed=value["seed"],
-        configs=_expand(source, path.resolve().parent, generators),
+        configs=_expand(source, folder, generators),
         gates=Gates(**value.get("gates", {})),
         publishing=_publishing(value.get("publish", {})),
         license=value.get("license"),
@@ -183,6 +199,7 @@ def read_release(path: Path) -> Release:
         description=value.get("description", "").strip(),
         authors=tuple(value.get("authors", ())),
         contact=value.get("contact"),
+        grid=_grid(source, folder, generators),
     )
 
 
@@ -208,12 +225,7 @@ def _generator(source: YamlSource, name: str) -> Generator:
     value = source.value["generators"][name]
     languages = tuple(value.get("languages", source.value["languages"]))
     for index, code in enumerate(languages):
-        if code not in source.value["languages"]:
-            raise ReleaseError(
-                f"generators.{name}.languages: `{code}` is no language of this release",
-                where=source.where(("generators", name, "languages", index)),
-                hint=nearest(code, source.value["languages"]),
-            )
+        _check_named(source, ("generators", name, "languages", index), code, source.value["languages"])
     return Generator(
         name=name,
         method=value["method"],
@@ -272,3 +284,90 @@ def _gold_source(source: YamlSource, code: str, folder: Path) -> GoldSource:
         citation=gold.get("citation"),
         labels=LabelSet.of_types(entry["labels"]) if "labels" in entry else None,
     )
+
+
+def _grid(source: YamlSource, folder: Path, generators: Mapping[str, Generator]) -> Grid:
+    """Read the experiments of a release; one that names none is worth asking about, too."""
+    value = source.value.get("evaluation", {})
+    known = source.value["languages"]
+    for key in ("languages", "related"):
+        for place, code in enumerate(value.get(key, ())):
+            _check_named(source, ("evaluation", key, place if key == "languages" else code), code, known)
+    for code, related in value.get("related", {}).items():
+        _check_named(source, ("evaluation", "related", code), related, known)
+    sources = _grid_sources(source, generators)
+    return Grid(
+        languages=tuple(
+            GridLanguage(code, _related_language(code, value.get("related", {}), known))
+            for code in value.get("languages", known)
+        ),
+        gold={code: _gold_source(source, code, folder) for code in known},
+        sources=sources,
+        taggers=tuple(
+            GridTagger(
+                name,
+                ENCODER if "model" in tagger else CRF,
+                tagger.get("model"),
+                tagger.get("recipe"),
+                tagger.get("settings", {}),
+            )
+            for name, tagger in value.get("taggers", {CRF: {}}).items()
+        ),
+        settings=tuple(value.get("settings", _usual_settings(sources))),
+        sizes=tuple(sorted(value.get("sizes", SIZES))),
+        seeds=value.get("seeds", SEEDS),
+        seed=source.value["seed"],
+        dataset=folder / "dataset",
+        folder=folder,
+        runs=folder / "runs",
+        retry_collapsed=value.get("retry_collapsed", False),
+        iob2=source.value.get("gates", {}).get("iob2", Gates.iob2),
+    )
+
+
+def _usual_settings(sources: tuple[GridSource, ...]) -> tuple[str, ...]:
+    return (SCRATCH, GOLD_AND_SYNTHETIC) if any(not each.is_organic for each in sources) else (SCRATCH,)
+
+
+def _grid_sources(source: YamlSource, generators: Mapping[str, Generator]) -> tuple[GridSource, ...]:
+    named = source.value.get("evaluation", {}).get("sources")
+    if named is None:
+        named = {ORGANIC: "gold"} | {name: {"generator": name} for name in generators}
+    return tuple(_grid_source(source, name, value, generators) for name, value in named.items())
+
+
+def _grid_source(
+    source: YamlSource, name: str, value: Mapping[str, Any] | str, generators: Mapping[str, Generator]
+) -> GridSource:
+    if isinstance(value, str):
+        return GridSource(name)
+    keys = ("evaluation", "sources", name)
+    for place, code in enumerate(value.get("languages", ())):
+        _check_named(source, (*keys, "languages", place), code, source.value["languages"])
+    languages = tuple(value.get("languages", ()))
+    if "generator" not in value:
+        return GridSource(
+            name, value.get("train"), value.get("validation"), None, value.get("predictions"), languages
+        )
+    _check_named(source, (*keys, "generator"), value["generator"], generators, "generator")
+    generator = generators[value["generator"]]
+    return GridSource(
+        name, config=f"{{language}}_{generator.name}", languages=languages or generator.languages
+    )
+
+
+def _related_language(code: str, named: Mapping[str, str], known: Mapping[str, Any]) -> str | None:
+    related = named.get(code) or language(code).related
+    return related if related in known else None
+
+
+def _check_named(
+    source: YamlSource, key_path: KeyPath, name: str, known: Iterable[str], what: str = "language"
+) -> None:
+    if name not in known:
+        keys = ".".join(str(key) for key in key_path)
+        raise ReleaseError(
+            f"{keys}: `{name}` is no {what} of this release",
+            where=source.where(key_path),
+            hint=nearest(name, known),
+        )

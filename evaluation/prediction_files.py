@@ -56,6 +56,38 @@ def score_files(
     return score(gold_tags, predicted_tags)
 
 
+def read_predictions(path: Path, examples: Sequence[Example]) -> list[tuple[str, ...]]:
+    """Read predicted tags for sentences that are known.
+
+    Args:
+        path: The sentences in the same order, divided into the same tokens, each with its predicted tag; in
+            any format that `sources.readers` reads.
+        examples: The sentences.
+
+    Raises:
+        DataError: If the file cannot be read, or at the first sentence or token without a counterpart.
+    """
+    predicted = []
+    for number, (example, found) in enumerate(
+        zip_longest(examples, read_to_score(path, report=Report())), start=1
+    ):
+        if example is None or found is None:
+            raise DataError(
+                f"gold has {len(examples)} sentences, and this has {'more' if found else number - 1}",
+                where=str(path),
+                hint=_HINT,
+            )
+        if list(map(_comparable, example.tokens)) != list(map(_comparable, found.tokens)):
+            raise DataError(
+                f"sentence {number} is `{_shown(' '.join(found.tokens))}`, but "
+                f"`{_shown(' '.join(example.tokens))}` in gold",
+                where=f"{path}:{found.line}",
+                hint=_HINT,
+            )
+        predicted.append(found.tags)
+    return predicted
+
+
 def write_predictions(path: Path, sentences: Sequence[Example]) -> None:
     """Write `token tag` lines, a blank line after each sentence; gzipped if the name ends with `.gz`.
 

@@ -2,6 +2,7 @@ from random import Random
 
 import pytest
 
+from synthner.builders.curation.contradiction import consistency
 from synthner.builders.curation.curate import STEPS, curate
 from synthner.schema.example import Example
 from synthner.tests.curation_sentences import LABELS, relabelled, sentences
@@ -101,6 +102,44 @@ def test_worthless_data_is_recognised_for_what_it_is(synthetic, step, finding):
     assert len(outcome.examples) <= 0.02 * len(synthetic)
     assert outcome.steps[step].lost >= 0.5 * (outcome.steps[step].lost + outcome.steps[step].kept)
     assert any(found.endswith(finding) or found.startswith(finding) for found in outcome.findings)
+
+
+def contradictory(examples, *, share):
+    """Take part of the mentions out, and put as many where there are none."""
+    random = Random(3)
+
+    def instead(tag):
+        if tag != "O":
+            return "O" if random.random() < share else tag
+        return "B-PER" if random.random() < share / 8 else tag
+
+    return relabelled(examples, lambda tags: [instead(tag) for tag in tags])
+
+
+def test_labels_that_contradict_one_another_are_recognised():
+    gold, synthetic = sentences(120, name="gold"), sentences(400, name="synthetic")
+    found = consistency(contradictory(synthetic, share=0.8), gold, seed=0)
+    assert found is not None
+    assert found.data < 0.55 * found.gold
+    assert found.contradicts
+    sound = consistency(synthetic, gold, seed=0)
+    assert sound is not None
+    assert not sound.contradicts
+
+
+def test_data_whose_labels_contradict_one_another_is_dropped_with_the_figures():
+    gold = sentences(120, name="gold")
+    outcome = curated(contradictory(sentences(400, name="synthetic"), share=0.8), gold=gold, held_out={})
+    assert outcome.examples == ()
+    assert outcome.steps["labels"].kept == 0
+    assert any(
+        "contradict one another" in finding or "hardly better than chance" in finding
+        for finding in outcome.findings
+    )
+
+
+def test_little_gold_does_not_tell_whether_labels_contradict_one_another():
+    assert consistency(SOUND, GOLD[:50], seed=0) is None
 
 
 def test_what_gold_has_already_is_dropped():

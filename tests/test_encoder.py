@@ -353,3 +353,29 @@ def test_a_model_that_cannot_be_reached_is_said(tmp_path):
 
 def test_a_local_folder_is_taken_as_it_is(model):
     assert model_folder(str(model)) == model
+
+
+def test_a_validation_example_with_another_label_is_said(model):
+    few = settings(model, epochs=1)
+    with pytest.raises(DataError, match="a validation example has the tag `B-DATE`") as caught:
+        EncoderTagger.train(SHORT, settings=few, validation=[example("in May", "O B-DATE")])
+    assert "`B-PER`" in str(caught.value)
+
+
+def test_too_little_memory_says_what_to_lower(model):
+    told = run(
+        "import resource\n"
+        "from synthner.evaluation.encoder import EncoderSettings, EncoderTagger\n"
+        "from synthner.schema.errors import DataError\n"
+        "from synthner.schema.example import Example\n"
+        "words = ('Ada',) * 150\n"
+        f"settings = EncoderSettings({str(model)!r}, epochs=1, batch_size=4000)\n"
+        "examples = [Example('1', words, ('O',) * 150)]\n"
+        "EncoderTagger.train(examples, settings=settings)\n"
+        "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (used + (100 << 20),) * 2)\n"
+        "try: EncoderTagger.train(examples * 4000, settings=settings)\n"
+        "except DataError as error: print(error)\n"
+    )
+    assert "not enough memory" in told
+    assert "Lower `batch_size` (4000) or `longest` (256)" in told
