@@ -13,7 +13,6 @@ from . import __version__, console, console_evaluation
 from .schema.errors import DataError, SynthnerError, WrongUsageError
 
 if TYPE_CHECKING:
-    from .builders.curation.judges import EncoderJudge
     from .evaluation.grid.cells import Plan
     from .evaluation.grid.data import GridData
     from .generation.generate import GenerateSummary
@@ -323,8 +322,9 @@ def curate(
     keeping nothing is a legitimate answer.
     """
     from .builders.curation.files import curate_file
+    from .builders.curation.judges import encoder_judge
 
-    encoder = _encoder_judge(judge, seed) if judge is not None else None
+    encoder = encoder_judge(judge, seed) if judge is not None else None
     held_out = {split: path for split in ("validation", "test") if (path := others[split]) is not None}
     outcome = curate_file(
         data, gold, output, held_out=held_out, rejects=others["rejects"], seed=seed, judge=encoder
@@ -531,16 +531,6 @@ def _show_grid(plan: Plan, data: GridData, as_json: bool) -> None:
         console.print_json(status_.as_json() | {"effort": [each.as_json() for each in effort]})
     else:
         console_evaluation.print_grid_plan(plan, status_, effort)
-
-
-def _encoder_judge(model: str, seed: int) -> EncoderJudge:
-    """Return the judge, once the model is there: curation would otherwise notice after minutes."""
-    from .builders.curation.judges import EncoderJudge
-    from .evaluation.encoder import EncoderSettings, model_folder
-
-    judge = EncoderJudge(EncoderSettings(model, seed=seed))
-    model_folder(model)
-    return judge
 
 
 def _show_plan(release: Release, only: tuple[str, ...], as_json: bool) -> None:

@@ -57,6 +57,7 @@ class Generator:
         settings: Settings of the engine, as the release writes them.
         languages: Codes of the languages it is used for.
         curation: Whether its train split is curated against gold.
+        judge: An encoder that judges labels there, by its folder or id on the Hub; None for a CRF.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Generator:
     settings: Mapping[str, Any]
     languages: tuple[str, ...]
     curation: bool
+    judge: str | None = None
 
 
 @dataclass(frozen=True)
@@ -226,6 +228,7 @@ def _generator(source: YamlSource, name: str) -> Generator:
     languages = tuple(value.get("languages", source.value["languages"]))
     for index, code in enumerate(languages):
         _check_named(source, ("generators", name, "languages", index), code, source.value["languages"])
+    curation = value.get("curation", False)
     return Generator(
         name=name,
         method=value["method"],
@@ -239,7 +242,8 @@ def _generator(source: YamlSource, name: str) -> Generator:
         sampling=value.get("sampling", {}),
         settings=value.get(value["engine"], {}),
         languages=languages,
-        curation=value.get("curation", False),
+        curation=bool(curation),
+        judge=curation["judge"] if isinstance(curation, dict) else None,
     )
 
 

@@ -127,7 +127,11 @@ class ConfigBuild:
             ),
         )
         self._comparing_gates = (("duplicates", self._duplicates), ("contamination", self._contamination))
-        self._curation = SplitCuration(config.name, gold, seed) if config.generator.curation else None
+        self._curation = (
+            SplitCuration(config.name, gold, seed, config.generator.judge)
+            if config.generator.curation
+            else None
+        )
         self._calls = _CallTally()
 
     def run(self, folder: Path, rejects_path: Path) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from ..sources.files import write_atomically
 from ..sources.gold import Gold
 from .columns import Batch
 from .curation.curate import HELD_OUT, REPAIR, REPEATS, SELECTION, Curation, Verdict, curate
+from .curation.judges import encoder_judge
 from .curation.near_duplicates import near_copies
 from .parquet import row_ids
 from .rejects import Rejects, shown
@@ -58,12 +59,14 @@ class SplitCuration:
         config: Name of the config, which the ids of its sentences begin with.
         gold: Its gold data; train decides, the other splits must not leak.
         seed: Decides halves, samples and folds.
+        judge: An encoder that judges labels, by its folder or id on the Hub; None for a CRF.
 
     Raises:
-        DataError: If gold train has no mention to learn from.
+        DataError: If gold train has no mention to learn from, or the encoder cannot be had.
+        WrongUsageError: If an encoder is to judge and the extra `train` is not installed.
     """
 
-    def __init__(self, config: str, gold: Gold, seed: int) -> None:
+    def __init__(self, config: str, gold: Gold, seed: int, judge: str | None = None) -> None:
         self._config = config
         self._labels = gold.labels
         self._gold = gold.splits.get(CURATED_SPLIT, ())
@@ -75,6 +78,7 @@ class SplitCuration:
             )
         self._held_out = {split: found for split, found in gold.splits.items() if split != CURATED_SPLIT}
         self._seed = seed
+        self._judge = encoder_judge(judge, seed) if judge else None
         self._batches: list[Batch] = []
         self._examples: list[Example] = []
         self._curation: Curation | None = None
@@ -105,7 +109,12 @@ class SplitCuration:
         if not self._examples:
             return
         self._curation = curate(
-            self._examples, self._gold, self._labels, held_out=self._held_out, seed=self._seed
+            self._examples,
+            self._gold,
+            self._labels,
+            held_out=self._held_out,
+            seed=self._seed,
+            judge=self._judge,
         )
         count = waterfall[STEP]
         curated_of_id = {example.id: example for example in self._curation.examples}

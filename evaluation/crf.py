@@ -161,6 +161,10 @@ class CrfTagger:
             for place, tag in enumerate(example.ner_tags)
         ]
 
+    def marginals_of(self, examples: Iterable[Example]) -> list[list[float]]:
+        """Return for each of many examples what `marginals` does."""
+        return [self.marginals(example) for example in examples]
+
     def save(self, path: Path) -> None:
         """Write the model as a CRFsuite model file, whole or not at all.
 

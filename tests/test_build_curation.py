@@ -31,6 +31,7 @@ from synthner.schema.validation import first_error
 
 from .command_line import SCRIPT, environment
 from .curation_sentences import LABELS, relabelled, sentences, write
+from .tiny_encoder import save_tiny_encoder
 
 CONFIG = "en_mock"
 A_CALL = 10
@@ -535,3 +536,23 @@ def test_train_that_no_datapoint_reaches_is_not_curated(tmp_path):
 def test_curation_is_yes_or_no(tmp_path):
     with pytest.raises(ReleaseError, match=r"generators\.mock\.curation"):
         _build(tmp_path, {"train": SOUND}, generator="curation: strict")
+
+
+def test_an_encoder_can_be_the_judge_of_a_build(tmp_path):
+    (tmp_path / "model").mkdir()
+    save_tiny_encoder(tmp_path / "model", [each.tokens for each in SOUND])
+    by_crf = _build(tmp_path / "crf", {"train": SOUND})
+    by_encoder = _build(
+        tmp_path / "encoder", {"train": SOUND}, generator=f"curation: {{judge: {tmp_path / 'model'}}}"
+    )
+    curations = [manifest["configs"][CONFIG]["curation"] for manifest in (by_crf, by_encoder)]
+    assert curations[0]["gains"] == curations[1]["gains"]
+    kept = [set(_rows(tmp_path / name, built)) for name, built in (("crf", by_crf), ("encoder", by_encoder))]
+    assert len(kept[0]) == len(kept[1])
+    assert kept[0] != kept[1]
+
+
+def test_a_judge_that_is_not_there_is_missed_before_anything_is_curated(tmp_path):
+    with pytest.raises(DataError, match="no folder with a model"):
+        _build(tmp_path, {"train": SOUND}, generator="curation: {judge: ./nowhere}")
+    assert not (tmp_path / "dataset").exists()

@@ -35,10 +35,11 @@ class Recorder:
         self.trained.append(({each.id for each in gold}, {each.id for each in synthetic}, set()))
         return self
 
-    def marginals(self, example):
-        self.trained[-1][2].add(example.id)
+    def marginals_of(self, examples):
+        examples = list(examples)
+        self.trained[-1][2].update(example.id for example in examples)
         # The later sentences are better.
-        return [int(example.id.rpartition("-")[2]) / 1000] * len(example.tokens)
+        return [[int(each.id.rpartition("-")[2]) / 1000] * len(each.tokens) for each in examples]
 
 
 def noisy(examples):

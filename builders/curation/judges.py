@@ -6,12 +6,12 @@ The CRF needs seconds and no download. An encoder has read much text before; it 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from ...evaluation.crf import CrfSettings, CrfTagger
-from ...evaluation.encoder import EncoderSettings, EncoderTagger, require_train_extra
+from ...evaluation.encoder import EncoderSettings, EncoderTagger, model_folder, require_train_extra
 from ...evaluation.recipes import GOLD_COUNTS, MUCH_GOLD, Adaptation
 from ...schema.example import Example
 
@@ -22,8 +22,8 @@ _CRF_SETTINGS = CrfSettings(iterations=30)
 class TrainedJudge(Protocol):
     """A tagger that tells how likely labels are."""
 
-    def marginals(self, example: Example) -> list[float]:
-        """Return the probability of each of an example's tags, 0 for one never trained on."""
+    def marginals_of(self, examples: Iterable[Example]) -> list[list[float]]:
+        """Return for each example the probability of each of its tags, 0 for one never trained on."""
         ...
 
 
@@ -78,3 +78,15 @@ class EncoderJudge:
             settings=self.settings,
             repeats=[times] * len(gold) + [1] * len(synthetic),
         )
+
+
+def encoder_judge(model: str, seed: int) -> EncoderJudge:
+    """Return an encoder as a judge, once its model is there: curation would otherwise notice after minutes.
+
+    Raises:
+        WrongUsageError: If the extra `train` is not installed.
+        DataError: If the model cannot be had.
+    """
+    judge = EncoderJudge(EncoderSettings(model, seed=seed))
+    model_folder(model)
+    return judge

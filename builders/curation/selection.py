@@ -132,8 +132,9 @@ def agreement_with_gold(
     for judged, learned in (halves, halves[::-1]):
         taught = [synthetic[place] for place in learned[:SENTENCES_TO_LEARN]]
         tagger = judge.train(gold[:GOLD_TO_LEARN], taught)
-        for place in judged:
-            agreement[place] = min(tagger.marginals(synthetic[place]), default=0.0)
+        of_tags = tagger.marginals_of(synthetic[place] for place in judged)
+        for place, probabilities in zip(judged, of_tags, strict=True):
+            agreement[place] = min(probabilities, default=0.0)
     return agreement
 
 

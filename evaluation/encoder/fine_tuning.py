@@ -1,0 +1,207 @@
+"""Training a model in place: AdamW as transformers' Trainer runs it, without what short runs pay for.
+
+`benchmarks/fine_tune_speed.py` tells what Trainer would cost. Nothing is written: the best weights are kept
+in memory.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from ...schema.errors import DataError
+from .batches import NO_LABEL, Batch, LabelledWindow, labels_of, steps_of, training_order
+from .heads import WordModel
+from .settings import EncoderSettings
+from .vocabulary_trimming import decayed
+
+# What transformers' Trainer exempts from weight decay, by name.
+_WITHOUT_DECAY = re.compile(r"bias|layernorm|rmsnorm|(?:^|\.)norm(?:$|\.)|_norm(?:$|\.)")
+_FUSED = ("cpu", "cuda", "mps")
+
+Validate = Callable[[], float]
+Numbers = Sequence[LabelledWindow]
+
+
+@dataclass(slots=True)
+class FineTuning:
+    """A training, and what it was like.
+
+    Attributes:
+        rates: The learning rate of each step up to the weights that were kept.
+        best_epoch: The epoch whose weights were kept, where epochs were validated.
+        validation_f1: What validation gave after each epoch.
+        losses: The loss at each step.
+    """
+
+    model: WordModel
+    settings: EncoderSettings
+    rates: list[float] = field(default_factory=list)
+    best_epoch: int | None = None
+    validation_f1: list[float] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+
+    def run(self, windows: Numbers, padding: int, validate: Validate | None) -> None:
+        """Train the model; leave it with the weights of the best epoch, else of the last one.
+
+        Args:
+            windows: What to learn.
+            padding: The subword that fills up a batch.
+            validate: Says how good the model is after an epoch; the first of equals is the best.
+        """
+        settings = self.settings
+        optimizer = self._optimizer()
+        steps = steps_of(len(windows), settings)
+        order = torch.Generator().manual_seed(settings.seed)
+        # After everything that draws numbers while a model is made: dropout must not depend on that.
+        torch.manual_seed(settings.seed)
+        best: list[torch.Tensor] = []
+        rates: list[float] = []
+        losses: list[torch.Tensor] = []
+        last = 1 if settings.iterations else settings.epochs
+        for epoch in range(1, last + 1):
+            self.model.train()
+            for numbers in training_order(windows, settings, order):
+                rates.append(_rate(settings, len(rates), steps))
+                batch = [windows[number] for number in numbers]
+                losses.append(self._step(optimizer, batch, padding, rates[-1]))
+            if validate is None:
+                continue
+            self.model.eval()
+            self.validation_f1.append(validate())
+            if self.validation_f1[-1] > max(self.validation_f1[:-1], default=-1.0):
+                self.best_epoch, self.rates = epoch, list(rates)
+                if epoch < last:
+                    best = [weights.detach().clone() for weights in self.model.parameters()]
+        self.losses = [float(loss) for loss in losses]
+        self.model.eval()
+        self.model.zero_grad(set_to_none=True)
+        if self.best_epoch is None:
+            self.rates = rates
+        elif self.rates != rates:
+            with torch.no_grad():
+                for weights, kept in zip(self.model.parameters(), best, strict=True):
+                    weights.copy_(kept)
+
+    def decay(self, rows: torch.Tensor) -> torch.Tensor:
+        """Return rows of the embedding as this training leaves those that it gives no gradient."""
+        return decayed(rows, self.rates, lambda weights: _adam([weights], self.settings, rows.device))
+
+    def _step(
+        self, optimizer: torch.optim.Optimizer, windows: Numbers, padding: int, rate: float
+    ) -> torch.Tensor:
+        batch = Batch.of([each.window for each in windows], padding, self.settings.width_multiple)
+        device = next(self.model.parameters()).device
+        labels = labels_of(windows, batch.subwords.shape[1]).to(device)
+        with computing(self.settings, device):
+            logits = self.model(*batch.to(device))
+        loss = nn.functional.cross_entropy(
+            logits.float().flatten(0, 1), labels.flatten(), ignore_index=NO_LABEL
+        )
+        loss.backward()
+        if self.settings.longest_gradient is not None:
+            _clip(self.model.parameters(), self.settings.longest_gradient)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.step()
+        optimizer.zero_grad()
+        return loss.detach()
+
+    def _optimizer(self) -> torch.optim.Optimizer:
+        norms = {
+            id(weights)
+            for module in self.model.modules()
+            if isinstance(module, nn.LayerNorm)
+            for weights in module.parameters()
+        }
+        with_decay, without = [], []
+        for name, weights in self.model.named_parameters():
+            exempt = id(weights) in norms or _WITHOUT_DECAY.search(name.lower())
+            (without if exempt else with_decay).append(weights)
+        optimizer = _adam(with_decay, self.settings, next(self.model.parameters()).device)
+        if without:
+            optimizer.add_param_group({"params": without, "weight_decay": 0.0})
+        return optimizer
+
+
+def precision_here(settings: EncoderSettings, device: torch.device) -> str:
+    """Return what is computed with: `bf16` only where the machine has it."""
+    if settings.precision == "fp32":
+        return "fp32"
+    if device.type == "cuda":
+        has_it = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        has_it = device.type == "cpu" and (
+            torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+        )
+    return "bf16" if has_it else "fp32"
+
+
+def computing(settings: EncoderSettings, device: torch.device) -> torch.autocast:
+    """Return the context in which a model computes as the settings say."""
+    bf16 = precision_here(settings, device) == "bf16"
+    return torch.autocast(device.type, torch.bfloat16, enabled=bf16)
+
+
+def device_here() -> torch.device:
+    """Return the accelerator of this machine, else its processor."""
+    accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    return accelerator or torch.device("cpu")
+
+
+@contextmanager
+def enough_memory(settings: EncoderSettings) -> Iterator[None]:
+    """Say what to lower where memory does not suffice.
+
+    Raises:
+        DataError: If it does not.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        # On a processor torch tells a lack of memory only by words.
+        is_lack = isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
+            words in str(error) for words in ("can't allocate memory", "not enough memory")
+        )
+        if not is_lack:
+            raise
+        raise DataError(
+            "there is not enough memory for this model and these batches",
+            where=settings.model,
+            hint=f"Lower `batch_size` ({settings.batch_size}) or `longest` ({settings.longest}), run fewer "
+            "at once, or take a smaller model.",
+        ) from error
+
+
+def _adam(
+    weights: list[nn.Parameter], settings: EncoderSettings, device: torch.device
+) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(
+        weights,
+        lr=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        fused=device.type in _FUSED,
+    )
+
+
+def _rate(settings: EncoderSettings, step: int, steps: int) -> float:
+    falling = (steps - step) / steps if settings.schedule == "linear" else 1.0
+    return settings.learning_rate * falling
+
+
+def _clip(parameters: Iterator[nn.Parameter], longest: float) -> None:
+    """Make gradients no longer than they may be.
+
+    Their length is summed in double precision: in single precision it would depend on where among rows of
+    zeros the others stand, and so on whether the vocabulary was trimmed.
+    """
+    gradients = [weights.grad for weights in parameters if weights.grad is not None]
+    lengths = torch.stack([torch.linalg.vector_norm(gradient, dtype=torch.float64) for gradient in gradients])
+    factor = (longest / (torch.linalg.vector_norm(lengths) + 1e-6)).clamp(max=1.0).float()
+    for gradient in gradients:
+        gradient.mul_(factor)

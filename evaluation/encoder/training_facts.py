@@ -1,0 +1,34 @@
+"""What a training was like, for the record of its result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingFacts:
+    """What a training was like.
+
+    Attributes:
+        epochs: How often the examples were seen; None where batches were sampled instead.
+        best_epoch: The epoch, counted from 1, whose weights were kept; None without validation examples.
+        validation_f1: Micro-F1 on the validation examples after each epoch.
+        losses: The loss at each step of the optimizer; a saved tagger does not keep them.
+        precision: `fp32` or `bf16`: what was computed with, which a machine without bf16 decides too.
+        device: `cpu` or the kind of accelerator.
+    """
+
+    epochs: int | None = None
+    best_epoch: int | None = None
+    validation_f1: tuple[float, ...] = ()
+    losses: tuple[float, ...] = ()
+    precision: str = "fp32"
+    device: str = "cpu"
+
+    def as_json(self) -> dict[str, object]:
+        """Return what a result's record holds of a training."""
+        return {
+            "epochs": self.epochs,
+            "best_epoch": self.best_epoch,
+            "validation_f1": list(self.validation_f1),
+        }
