@@ -1,0 +1,129 @@
+"""What the commands of the evaluation print."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Self
+
+import click
+
+from .console import counted, new_table, print_table, progress_bars
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from .evaluation.grid.cells import LeftOut, Plan, PlannedCell
+    from .evaluation.grid.effort import Effort
+    from .evaluation.grid.progress import GridStatus
+
+_MINUTE, _HOUR = 60, 3600
+
+
+class GridProgress:
+    """Shows on stderr how `evaluate` goes: a bar on a terminal, a line a cell elsewhere."""
+
+    def __init__(self, cells: int) -> None:
+        self._cells = cells
+        self._bars: Progress | None = None
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty() and self._cells:
+            self._bars = progress_bars("cells")
+            self._task = self._bars.add_task("Evaluating", total=self._cells)
+            self._bars.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._bars:
+            self._bars.stop()
+
+    def started(self, planned: PlannedCell) -> None:
+        """Note that a cell is being run."""
+        if self._bars:
+            self._bars.update(self._task, description=named(planned))
+
+    def finished(self, planned: PlannedCell, f1: float, *, collapsed: bool) -> None:
+        """Note a result."""
+        self._say(planned, f"F1 {f1:.3f}" + (", which is a collapse" if collapsed else ""), loud=collapsed)
+
+    def failed(self, planned: PlannedCell, message: str) -> None:
+        """Note that a cell has no result, and why."""
+        self._say(planned, f"failed: {message}", loud=True)
+
+    def _say(self, planned: PlannedCell, what: str, *, loud: bool) -> None:
+        if self._bars:
+            self._bars.advance(self._task)
+        if self._bars is None or loud:
+            click.echo(f"{named(planned)}: {what}", err=True)
+
+
+def named(planned: PlannedCell) -> str:
+    """Return what a cell is called on a line: `yor crf scratch gpt4 500 seed 2`."""
+    cell = planned.cell
+    size = "all" if cell.size is None else f"{cell.size}"
+    return f"{cell.language} {cell.tagger.name} {cell.setting} {cell.source} {size} seed {cell.seed}"
+
+
+def print_grid_plan(plan: Plan, status: GridStatus, effort: Sequence[Effort]) -> None:
+    """Print what a grid comes to, before any of it is run."""
+    table = new_table("tagger", "setting", "source", "cells")
+    counts = Counter((each.cell.tagger.name, each.cell.setting, each.cell.source) for each in plan.cells)
+    for key, count in counts.items():
+        table.add_row(*key, f"{count:,}")
+    print_table(table)
+    for each in effort:
+        takes = (
+            "its size is not known"
+            if each.seconds is None
+            else f"about {duration(each.seconds)} on {each.on}"
+        )
+        click.echo(
+            f"{each.tagger}: {counted(each.cells, 'cell')} to run, {counted(each.sentences, 'sentence')} to learn "
+            f"from, {takes}."
+        )
+    print_grid_status(status)
+    click.echo("Nothing was trained and nothing was written.")
+
+
+def print_grid_status(status: GridStatus) -> None:
+    """Print how far a grid is."""
+    parts = [f"{status.done:,} of {counted(status.cells, 'cell')} done"]
+    parts += [
+        f"{count:,} {what}"
+        for what, count in (
+            ("running", status.running),
+            ("failed", len(status.failed)),
+            ("collapsed", len(status.collapsed)),
+        )
+        if count
+    ]
+    if status.remaining:
+        parts.append(f"about {duration(status.remaining)} of work left for one process")
+    click.echo(f"Evaluation: {', '.join(parts)}.")
+    _print_reasons(status.failed)
+    print_left_out(status.left_out)
+
+
+def print_left_out(left_out: Sequence[LeftOut]) -> None:
+    """Say on stderr what cannot be run, and why."""
+    for each in left_out:
+        name = " ".join(filter(None, (each.language, each.source, each.setting)))
+        click.secho(f"Not run: {name}: ", fg="red", nl=False, err=True)
+        click.echo(str(each.error), err=True)
+
+
+def _print_reasons(failed: Mapping[str, str]) -> None:
+    for message, count in Counter(failed.values()).most_common():
+        click.secho(f"{counted(count, 'cell')} failed: ", fg="red", nl=False, err=True)
+        click.echo(message, err=True)
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people say it: `40 seconds`, `12 minutes`, `3.5 hours`."""
+    if seconds < _MINUTE:
+        return counted(round(seconds), "second")
+    if seconds < _HOUR:
+        return counted(round(seconds / _MINUTE), "minute")
+    return f"{seconds / _HOUR:,.1f} hours"

@@ -1,0 +1,309 @@
+"""The cells of a grid: one tagger, trained on one sample in one setting, tested on one language.
+
+A cell is known by the hash of everything that decides its result: the tagger, the setting, the content of
+every sentence, the seeds. The same description on other data makes other cells, and a cell that is done is
+never run again, whoever ran it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Any
+
+from ...schema.errors import DataError, SynthnerError
+from .data import RELATED_AT_MOST, GridData, Part
+from .description import (
+    CRF,
+    ENCODER,
+    FINE_TUNED,
+    GOLD_AND_SYNTHETIC,
+    MULTILINGUAL,
+    ORGANIC,
+    PREDICTIONS,
+    SYNTHETIC_THEN_GOLD,
+    ZERO_SHOT,
+    Grid,
+    GridLanguage,
+    GridSource,
+    GridTagger,
+)
+
+FORMAT = 1
+"""Counts up whenever the same description would give another result."""
+
+# A CRF begins anew each time: there is nothing to go on from.
+NEEDS_AN_ENCODER = frozenset({FINE_TUNED, SYNTHETIC_THEN_GOLD})
+
+# In these settings the size counts gold sentences, and all of the source is used.
+_SIZE_OF_GOLD = frozenset({GOLD_AND_SYNTHETIC, SYNTHETIC_THEN_GOLD})
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One experiment.
+
+    Attributes:
+        language: The language tested.
+        setting: A name in `SETTINGS`, or `predictions`.
+        source: Where the training sentences come from.
+        size: Sentences asked for; 0 for none, None for all.
+        seed: Decides the sample, new weights and the order of training.
+        tagger: What is trained.
+        retry_of: The seed of the run that collapsed, which this one repeats; None for a first try.
+    """
+
+    language: str
+    setting: str
+    source: str
+    size: int | None
+    seed: int
+    tagger: GridTagger
+    retry_of: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the cell as its result has it."""
+        return {
+            "language": self.language,
+            "setting": self.setting,
+            "source": self.source,
+            "size": self.size,
+            "seed": self.seed,
+            "tagger": self.tagger.as_json(),
+            "retry_of": self.retry_of,
+        }
+
+
+@dataclass(frozen=True)
+class CellData:
+    """The sentences of a cell.
+
+    Attributes:
+        train: What is learned, in this order.
+        validation: What the best epoch is chosen on; None where there is none.
+        test: Gold that is tagged, once.
+    """
+
+    train: tuple[Part, ...]
+    validation: Part | None
+    test: Part
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what a result says about the sentences."""
+        return {
+            "train": [part.facts for part in self.train],
+            "validation": self.validation.facts if self.validation else None,
+            "test": self.test.facts,
+        }
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """A cell and its id, by which its result is found."""
+
+    id: str
+    cell: Cell
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Cells that cannot be run, because their data is not what it should be.
+
+    Attributes:
+        language: Their language.
+        source: Their source; empty where it is all of them.
+        setting: Their setting; empty where it is all of them.
+        error: What is wrong.
+    """
+
+    language: str
+    source: str
+    setting: str
+    error: SynthnerError
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a grid comes to.
+
+    Attributes:
+        cells: In the order of the description; small before large.
+        left_out: What cannot be run, and why.
+    """
+
+    cells: tuple[PlannedCell, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+def plan_cells(data: GridData) -> Plan:
+    """Expand a grid into cells.
+
+    A source that has fewer sentences than a size is used whole there, and not at any larger size. Where a
+    seed decides nothing, there is one cell and not one a seed: the others would be the same run again.
+    """
+    cells: list[PlannedCell] = []
+    left_out: list[LeftOut] = []
+    for language in data.grid.languages:
+        try:
+            data.test(language.code)
+        except SynthnerError as error:
+            left_out.append(LeftOut(language.code, "", "", error))
+            continue
+        for source in data.grid.sources:
+            if source.languages and language.code not in source.languages:
+                continue
+            for setting in _settings(source, data.grid):
+                try:
+                    cells += [planned(cell, data) for cell in _cells(language, source, setting, data)]
+                except SynthnerError as error:
+                    left_out.append(LeftOut(language.code, source.name, setting, error))
+    return Plan(tuple(cells), tuple(left_out))
+
+
+def planned(cell: Cell, data: GridData) -> PlannedCell:
+    """Return a cell with its id.
+
+    Raises:
+        DataError: If its data cannot be had.
+    """
+    return PlannedCell(cell_id(cell, cell_data(cell, data), data), cell)
+
+
+def cell_id(cell: Cell, sentences: CellData, data: GridData) -> str:
+    """Return the hash of all that decides the result of a cell: 24 hexadecimal digits."""
+    predicted = None
+    if cell.setting == PREDICTIONS:
+        predicted = data.predictions_hash(cell.language, source_of(cell, data.grid))
+    decisive = {
+        "format": FORMAT,
+        "cell": cell.as_json(),
+        "seed": data.grid.seed,
+        "types": data.types(cell.language),
+        "train": [(part.role, part.facts["sha256"]) for part in sentences.train],
+        "validation": sentences.validation.facts["sha256"] if sentences.validation else None,
+        "test": sentences.test.facts["sha256"],
+        "predictions": predicted,
+        "names": data.names_hash(cell.language) if tests_invariance(cell) else None,
+    }
+    text = json.dumps(decisive, ensure_ascii=False, sort_keys=True)
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:24]
+
+
+def tests_invariance(cell: Cell) -> bool:
+    """Say whether a cell also tests if predictions change with the names.
+
+    The runs of one seed do: it takes as long as tagging the test sentences three times.
+    """
+    return cell.seed == 0 and cell.setting != PREDICTIONS
+
+
+def source_of(cell: Cell, grid: Grid) -> GridSource:
+    """Return the source of a cell by its name."""
+    return next(each for each in grid.sources if each.name == cell.source)
+
+
+def cell_data(cell: Cell, data: GridData) -> CellData:
+    """Return the sentences of a cell.
+
+    Raises:
+        DataError: If they cannot be had.
+    """
+    grid = data.grid
+    language = next(each for each in grid.languages if each.code == cell.language)
+    source = source_of(cell, grid)
+    test = data.test(cell.language)
+    validation = None
+    parts: list[Part]
+    if cell.setting == PREDICTIONS:
+        parts = []
+    elif cell.setting == MULTILINGUAL:
+        parts = [
+            data.read_as(cell.language, data.sample("source", each.code, source, cell.size, cell.seed))
+            for each in grid.languages
+            if not source.languages or each.code in source.languages
+        ]
+    elif cell.setting == ZERO_SHOT:
+        parts = [_related(language, cell.tagger, data)]
+    elif cell.setting in _SIZE_OF_GOLD:
+        gold = data.sample("gold", cell.language, _GOLD, cell.size, cell.seed)
+        synthetic = data.sample("source", cell.language, source, None, cell.seed)
+        parts = [synthetic, gold] if cell.setting == SYNTHETIC_THEN_GOLD else [gold, synthetic]
+    else:
+        parts = [data.sample("source", cell.language, source, cell.size, cell.seed)]
+        if cell.setting == FINE_TUNED:
+            parts.insert(0, _related(language, cell.tagger, data))
+    if cell.tagger.kind == ENCODER and cell.setting != ZERO_SHOT:
+        validation = data.validation(cell.language, _GOLD if cell.setting in _SIZE_OF_GOLD else source)
+    return CellData(tuple(parts), validation, test)
+
+
+_GOLD = GridSource(ORGANIC)
+
+
+def _related(language: GridLanguage, tagger: GridTagger, data: GridData) -> Part:
+    if language.related is None:
+        raise DataError(
+            f"there is no gold of a language related to `{language.code}`",
+            hint="Name one under `evaluation.related`, and its gold under `languages`.",
+        )
+    at_most = tagger.settings.get("related_sentences", RELATED_AT_MOST)
+    return data.related(language.code, language.related, at_most)
+
+
+def _settings(source: GridSource, grid: Grid) -> Iterator[str]:
+    """Yield the settings that a source plays a part in: gold is not added to itself."""
+    if source.predictions is not None:
+        yield PREDICTIONS
+        return
+    for setting in grid.settings:
+        if setting in _SIZE_OF_GOLD and source.is_organic:
+            continue
+        if setting == ZERO_SHOT and not source.is_organic:
+            continue
+        yield setting
+
+
+def _cells(language: GridLanguage, source: GridSource, setting: str, data: GridData) -> Iterator[Cell]:
+    grid = data.grid
+    if setting == PREDICTIONS:
+        yield Cell(language.code, setting, source.name, None, 0, GridTagger(source.name, PREDICTIONS))
+        return
+    counted = _GOLD if setting in _SIZE_OF_GOLD else source
+    sizes = (
+        (0,) if setting == ZERO_SHOT else tuple(_sizes(grid.sizes, data.available(language.code, counted)))
+    )
+    for tagger in grid.taggers:
+        if setting in NEEDS_AN_ENCODER and tagger.kind == CRF:
+            continue
+        for size in sizes:
+            first = Cell(language.code, setting, source.name, size, 0, tagger)
+            for seed in range(grid.seeds if _seed_matters(first, data) else 1):
+                yield replace(first, seed=seed)
+
+
+def _seed_matters(cell: Cell, data: GridData) -> bool:
+    """Say whether another seed would give another run.
+
+    A related model is trained once for all seeds, and nothing is drawn at random when a CRF is trained: there
+    the seed decides the sample, if anything.
+    """
+    if cell.setting == ZERO_SHOT:
+        return False
+    if cell.tagger.kind != CRF:
+        return True
+    one, other = (cell_data(replace(cell, seed=seed), data).train for seed in (0, 1))
+    return any(part.examples != same.examples for part, same in zip(one, other, strict=True))
+
+
+def can_be_repeated(cell: Cell, data: GridData) -> bool:
+    """Say whether a run can end differently if it is made again with another seed."""
+    return cell.setting != PREDICTIONS and _seed_matters(cell, data)
+
+
+def _sizes(sizes: tuple[int, ...], available: int) -> Iterator[int]:
+    for size in sizes:
+        yield size
+        if size >= available:
+            return

@@ -1,0 +1,348 @@
+"""The data of a grid: each source read once, sampled into nested sizes, and known by its content."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from ...schema.errors import DataError
+from ...schema.example import Example
+from ...schema.iob2 import parse_tag
+from ...schema.manifest import read_manifest
+from ...sources.gold import Gold, load_gold
+from ...sources.hub_reference import PREFIX, hub_reference
+from ...sources.readers import read_examples
+from ..crf import PreparedExample
+from ..perturbation import Names, names_of_gold
+from ..prediction_files import read_predictions
+from ..training_data import training_data
+from .description import Grid, GridSource
+
+Examples = tuple[Example, ...]
+
+RELATED_AT_MOST = 8000
+"""Gold sentences of a related language that are learned at most, as in Kamath & Vajjala (2025)."""
+
+_write_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+@dataclass(frozen=True)
+class Part:
+    """Sentences that play a part in a cell, and where they are from.
+
+    Attributes:
+        role: `source`, `gold`, `related`, `validation` or `test`.
+        language: Their language.
+        name: What the source is called.
+        reference: Where they were read.
+        revision: The commit on the Hub, or `sha256:…` of the files; None where only the content is known.
+        examples: The sentences.
+    """
+
+    role: str
+    language: str
+    name: str
+    reference: str
+    revision: str | None
+    examples: Examples = field(repr=False)
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """What a result says about the sentences; none of these themselves."""
+        return {
+            "role": self.role,
+            "language": self.language,
+            "name": self.name,
+            "reference": self.reference,
+            "revision": self.revision,
+            "sha256": content_hash(self.examples),
+            "sentences": len(self.examples),
+            "tokens": sum(len(example.tokens) for example in self.examples),
+            "mentions": sum(len(example.mentions) for example in self.examples),
+        }
+
+
+def content_hash(examples: Examples) -> str:
+    """Return the sha256 of sentences and their labels, in their order; their ids play no part."""
+    return _hash_of_lines([example.tokens, example.ner_tags] for example in examples)
+
+
+def _hash_of_lines(values: Iterable[object]) -> str:
+    digest = sha256()
+    for value in values:
+        digest.update(_write_json(value).encode("utf-8", "surrogatepass") + b"\n")
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A source in a language, its labels read as gold's types."""
+
+    reference: str
+    revision: str | None
+    train: Examples
+    validation: Examples | None
+
+
+Predictions = list[tuple[str, ...]]
+
+
+class GridData:
+    """Reads what a grid needs, each thing once.
+
+    Pickled, it holds all that has been read, and needs no file where it is unpickled.
+
+    Args:
+        grid: The grid.
+    """
+
+    def __init__(self, grid: Grid) -> None:
+        self.grid = grid
+        self._gold: dict[str, Gold] = {}
+        self._names: dict[str, tuple[Names, str]] = {}
+        self._sources: dict[tuple[str, GridSource], _Source] = {}
+        self._predictions: dict[tuple[str, GridSource], Predictions] = {}
+        self._parts: dict[tuple[Any, ...], Part] = {}
+        self._prepared: tuple[str, Mapping[tuple[str, ...], PreparedExample]] = ("", {})
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what is made of the rest: features cannot be pickled, and samples are drawn again."""
+        return {**self.__dict__, "_prepared": ("", {}), "_parts": {}}
+
+    def gold(self, language: str) -> Gold:
+        """Return the gold of a language.
+
+        Raises:
+            DataError: If it cannot be had.
+        """
+        if language not in self._gold:
+            self._gold[language] = load_gold(self.grid.gold[language], language, iob2_policy=self.grid.iob2)
+        return self._gold[language]
+
+    def types(self, language: str) -> tuple[str, ...]:
+        """Return the entity types of a language's gold, in their order."""
+        return tuple(
+            dict.fromkeys(
+                parsed[1]
+                for tag in self.gold(language).labels.names
+                if (parsed := parse_tag(tag)) and parsed[1]
+            )
+        )
+
+    def test(self, language: str) -> Part:
+        """Return the sentences that a language is tested on.
+
+        Raises:
+            DataError: If gold has no test split.
+        """
+        return self._once(("test", language), lambda: self._gold_part("test", language, "test"))
+
+    def prepared_test(self, language: str) -> Mapping[tuple[str, ...], PreparedExample]:
+        """Return the test sentences, by their tokens, with the features that a CRF tags them by.
+
+        Those of one language are kept: the cells of a grid come language by language.
+        """
+        if self._prepared[0] != language:
+            examples = self.test(language).examples
+            self._prepared = (language, {each.tokens: PreparedExample.of(each) for each in examples})
+        return self._prepared[1]
+
+    def names(self, language: str) -> Names:
+        """Return the names of gold train, by type; none where gold has no train split."""
+        return self._names_and_hash(language)[0]
+
+    def names_hash(self, language: str) -> str:
+        """Return the sha256 of `names`."""
+        return self._names_and_hash(language)[1]
+
+    def _names_and_hash(self, language: str) -> tuple[Names, str]:
+        if language not in self._names:
+            names = names_of_gold(self.gold(language).splits.get("train", ()))
+            self._names[language] = names, _hash_of_lines(names.items())
+        return self._names[language]
+
+    def predictions(self, language: str, source: GridSource) -> Predictions:
+        """Return the tags that a system which is not trained here has predicted for the test sentences.
+
+        Raises:
+            DataError: If the file cannot be read, or is not of these sentences.
+        """
+        key = (language, source)
+        if key not in self._predictions:
+            path = self._path(source.predictions or "", language)
+            self._predictions[key] = read_predictions(path, self.test(language).examples)
+        return self._predictions[key]
+
+    def predictions_hash(self, language: str, source: GridSource) -> str:
+        """Return the sha256 of `predictions`."""
+        return _hash_of_lines(self.predictions(language, source))
+
+    def sample(self, role: str, language: str, source: GridSource, size: int | None, seed: int) -> Part:
+        """Return as many sentences of a source as are asked for, or all where it has fewer.
+
+        With the same seed, the sentences of a smaller size are among those of a larger one.
+
+        Raises:
+            DataError: If the source cannot be read, or has nothing to learn from.
+        """
+        key = (role, language, source, size, seed)
+        return self._once(key, lambda: self._sample(role, language, source, size, seed))
+
+    def available(self, language: str, source: GridSource) -> int:
+        """Return how many sentences of a source can be learned from."""
+        return len(self._source(language, source).train)
+
+    def validation(self, language: str, source: GridSource) -> Part | None:
+        """Return the source's own validation sentences, if it has some."""
+        found = self._source(language, source)
+        if not found.validation:
+            return None
+        examples = found.validation
+        return self._once(
+            ("validation", language, source),
+            lambda: Part("validation", language, source.name, found.reference, found.revision, examples),
+        )
+
+    def related(self, language: str, related: str, at_most: int = RELATED_AT_MOST) -> Part:
+        """Return gold train of a related language, with the types that the language's gold has.
+
+        Raises:
+            DataError: If the two have no type in common.
+        """
+        return self._once(
+            ("related", language, related, at_most), lambda: self._related(language, related, at_most)
+        )
+
+    def _related(self, language: str, related: str, at_most: int) -> Part:
+        part = self._gold_part("related", related, "train")
+        return self.read_as(language, replace(part, examples=part.examples[:at_most]))
+
+    def read_as(self, language: str, part: Part) -> Part:
+        """Return sentences of another language with the types that the language's gold has.
+
+        Raises:
+            DataError: If the two have no type in common.
+        """
+        if part.language == language:
+            return part
+        return replace(part, examples=self._with_types(language, part.examples, part.reference))
+
+    def _once(self, key: tuple[Any, ...], make: Callable[[], Part]) -> Part:
+        if key not in self._parts:
+            self._parts[key] = make()
+        return self._parts[key]
+
+    def _sample(self, role: str, language: str, source: GridSource, size: int | None, seed: int) -> Part:
+        found = self._source(language, source)
+        examples = found.train
+        if size is not None and size < len(examples):
+            order = list(range(len(examples)))
+            Random(f"{self.grid.seed} sample {seed}").shuffle(order)  # noqa: S311 - no secret is drawn
+            examples = tuple(examples[place] for place in order[:size])
+        return Part(role, language, source.name, found.reference, found.revision, examples)
+
+    def _gold_part(self, role: str, language: str, split: str) -> Part:
+        gold = self.gold(language)
+        if split not in gold.splits:
+            raise DataError(
+                f"gold of `{language}` has no {split} split",
+                where=gold.title,
+                hint=f"Name one that has it under `languages.{language}.gold` in release.yaml.",
+            )
+        return Part(role, language, "gold", gold.hub or gold.title, gold.revision, gold.splits[split])
+
+    def _source(self, language: str, source: GridSource) -> _Source:
+        key = (language, source)
+        if key not in self._sources:
+            self._sources[key] = self._read(language, source)
+        return self._sources[key]
+
+    def _read(self, language: str, source: GridSource) -> _Source:
+        if source.is_organic:
+            part = self._gold_part("source", language, "train")
+            validation = self.gold(language).splits.get("validation")
+            return _Source(part.reference, part.revision, part.examples, validation)
+        paths = {split: self._paths(language, source, split) for split in ("train", "validation")}
+        read = {
+            split: self._with_types(
+                language,
+                tuple(example for path in found for example in self._examples(path, language)),
+                str(found[0]),
+            )
+            for split, found in paths.items()
+            if found
+        }
+        if "train" not in read:
+            raise DataError(
+                f"the source `{source.name}` has no train split in `{language}`",
+                hint="Curation may have kept nothing of it: the dataset's card says why.",
+            )
+        reference = hub_reference(paths["train"][0])
+        return _Source(
+            self._shown(paths["train"]),
+            reference.revision if reference else None,
+            read["train"],
+            read.get("validation"),
+        )
+
+    def _examples(self, path: Path, language: str) -> Iterator[Example]:
+        return read_examples(path, labels=self.gold(language).labels)
+
+    def _paths(self, language: str, source: GridSource, split: str) -> list[Path]:
+        """Return where a split of a source stands; nothing where it has none."""
+        if source.config is not None:
+            return self._files_of_config(source.config.replace("{language}", language), split)
+        written = source.train if split == "train" else source.validation
+        return [self._path(written, language)] if written is not None else []
+
+    def _path(self, written: str, language: str) -> Path:
+        path = written.replace("{language}", language)
+        return Path(path) if path.startswith(PREFIX) else self.grid.folder / path
+
+    def _files_of_config(self, config: str, split: str) -> list[Path]:
+        configs = read_manifest(self.grid.dataset)["configs"]
+        if config not in configs:
+            raise DataError(
+                f"the dataset has no config `{config}`",
+                where=str(self.grid.dataset),
+                hint="Run `synthner build`.",
+            )
+        table = configs[config]["splits"].get(split)
+        return [self.grid.dataset / shard["file"] for shard in table["files"]] if table else []
+
+    def _shown(self, paths: Sequence[Path]) -> str:
+        """Return a path as results have it: no folder of this machine."""
+        path = paths[0]
+        return (
+            path.relative_to(self.grid.folder).as_posix()
+            if path.is_relative_to(self.grid.folder)
+            else (path.as_posix() if hub_reference(path) else path.name)
+        )
+
+    def _with_types(self, language: str, examples: Sequence[Example], where: str) -> Examples:
+        """Read labels as gold's types; what gold does not have becomes `O`."""
+        if not examples:
+            raise DataError("there is no sentence to learn from", where=where)
+        wanted = frozenset(self.types(language))
+        data = training_data(examples, types=wanted)
+        if not data.examples:
+            raise DataError(
+                "there is no sentence to learn from: each has a tag that is no IOB2 tag", where=where
+            )
+        if not data.types and data.foreign_mentions:
+            raise DataError(
+                f"its types are {_listed(data.foreign_mentions)}, and gold has {_listed(wanted)}",
+                where=where,
+                hint="Rename them as gold names them.",
+            )
+        return data.examples
+
+
+def _listed(types: Iterable[str]) -> str:
+    return ", ".join(sorted(types))

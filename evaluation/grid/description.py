@@ -1,0 +1,142 @@
+"""The description of a grid of experiments, as a release gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ...sources.gold import GoldSource
+
+SCRATCH = "scratch"
+FINE_TUNED = "fine-tuned"
+ZERO_SHOT = "zero-shot"
+GOLD_AND_SYNTHETIC = "gold+synthetic"
+SYNTHETIC_THEN_GOLD = "synthetic-then-gold"
+MULTILINGUAL = "multilingual"
+PREDICTIONS = "predictions"
+
+SETTINGS = {
+    SCRATCH: "trained on the source alone",
+    FINE_TUNED: "trained on gold of a related language, then on the source",
+    ZERO_SHOT: "trained on gold of a related language alone",
+    GOLD_AND_SYNTHETIC: "trained on gold with all of the source, as `synthner train` combines them",
+    SYNTHETIC_THEN_GOLD: "trained on all of the source, then on gold",
+    MULTILINGUAL: "trained on the source in all languages at once",
+}
+"""What a tagger can be trained on, by the names that a release uses."""
+
+ORGANIC = "organic"
+"""The source that is gold's own train split."""
+
+SIZES = (100, 250, 500, 1000, 2500, 5000)
+"""The sizes of Kamath & Vajjala (2025)."""
+
+SEEDS = 5
+
+CRF = "crf"
+ENCODER = "encoder"
+
+
+@dataclass(frozen=True)
+class GridTagger:
+    """A tagger that is trained.
+
+    Attributes:
+        name: As results and reports call it.
+        kind: `crf` or `encoder`.
+        model: An encoder's folder, or its id on the Hub; None for a CRF.
+        recipe: Name of an encoder's recipe; None for a CRF.
+        settings: Overrides of the recipe.
+    """
+
+    name: str
+    kind: str = CRF
+    model: str | None = None
+    recipe: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the tagger as results have it."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "model": self.model,
+            "recipe": self.recipe,
+            "settings": dict(self.settings),
+        }
+
+
+@dataclass(frozen=True)
+class GridSource:
+    """Where training sentences, or predictions, come from. `{language}` in a name stands for the language.
+
+    Attributes:
+        name: As results and reports call it.
+        train: A file, or a split on the Hub; None where it is none of these.
+        validation: As `train`; None where there is none.
+        config: A config of the release's built dataset.
+        predictions: A file of predicted tags for gold's test sentences: a system that is scored, not trained.
+        languages: Only these; empty for all.
+    """
+
+    name: str
+    train: str | None = None
+    validation: str | None = None
+    config: str | None = None
+    predictions: str | None = None
+    languages: tuple[str, ...] = ()
+
+    @property
+    def is_organic(self) -> bool:
+        """Whether it is gold's own train split."""
+        return not (self.train or self.config or self.predictions)
+
+
+@dataclass(frozen=True)
+class GridLanguage:
+    """A language whose gold is tested on.
+
+    Attributes:
+        code: As the release writes it.
+        related: Code of the related language that is transferred from; None where there is none with gold.
+    """
+
+    code: str
+    related: str | None = None
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Everything that decides which cells there are.
+
+    Attributes:
+        languages: The languages that are tested, by code.
+        gold: Gold of every language that plays a part.
+        sources: Where training sentences come from.
+        taggers: What is trained.
+        settings: Names in `SETTINGS`.
+        sizes: How many sentences, ascending.
+        seeds: How many seeds a cell is run with.
+        seed: The one seed that all of these come from.
+        dataset: The built dataset that configs are in.
+        folder: What the names of files are relative to.
+        runs: Where results go.
+        retry_collapsed: Whether a run whose F1 is near 0 is repeated with another seed, beside the first.
+        iob2: How misplaced I- tags of gold are repaired.
+    """
+
+    languages: tuple[GridLanguage, ...]
+    gold: Mapping[str, GoldSource]
+    sources: tuple[GridSource, ...]
+    taggers: tuple[GridTagger, ...]
+    settings: tuple[str, ...]
+    sizes: tuple[int, ...]
+    seeds: int
+    seed: int
+    dataset: Path
+    folder: Path
+    runs: Path
+    retry_collapsed: bool = False
+    iob2: str = "conlleval"

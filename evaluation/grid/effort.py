@@ -1,0 +1,123 @@
+"""What a grid takes, estimated before anything of it is run."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .cells import Plan, PlannedCell, cell_data
+from .data import GridData, Part
+from .description import CRF, FINE_TUNED, GOLD_AND_SYNTHETIC, PREDICTIONS, ZERO_SHOT, GridTagger
+from .encoder_cells import RECIPE
+from .results import is_done
+
+# Parameters that every subword passes through: all but the embedding.
+_PARAMETERS = {
+    "FacebookAI/xlm-roberta-large": 303e6,
+    "xlm-roberta-large": 303e6,
+    "FacebookAI/xlm-roberta-base": 86e6,
+    "xlm-roberta-base": 86e6,
+    "distilbert/distilbert-base-cased": 43e6,
+    "cis-lmu/glot500-base": 86e6,
+}
+# Learning takes six operations a parameter and subword, tagging two.
+_OPERATIONS = 6
+# XLM-R cuts the sentences of the paper's eleven languages into 42 subwords on average, their words into 1.7.
+_SUBWORDS_A_WORD = 1.7
+# What a GPU of the H100 kind has been seen to keep up, of about 790 at most.
+_OPERATIONS_A_SECOND = 400e12
+# One core took 9 s for 5,000 sentences of 24 words.
+_CRF_SECONDS_A_WORD = 7.5e-5
+# The folds that decide whether synthetic data is used are trained in 30 iterations instead of 50.
+_CRF_FOLDS = 3.5
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What the cells of a tagger take that have no result yet.
+
+    Attributes:
+        tagger: Its name.
+        cells: How many there are.
+        sentences: Sentences that are learned from, each as often as it is seen.
+        seconds: On one core for a CRF, on one GPU for an encoder; None where the encoder's size is not known.
+        on: `one core` or `one H100`.
+    """
+
+    tagger: str
+    cells: int
+    sentences: int
+    seconds: float | None
+    on: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the effort by name."""
+        return {
+            "tagger": self.tagger,
+            "cells": self.cells,
+            "sentences": self.sentences,
+            "seconds": self.seconds,
+            "on": self.on,
+        }
+
+
+def effort_of(plan: Plan, data: GridData) -> list[Effort]:
+    """Estimate what the cells without a result take, tagger by tagger."""
+    by_tagger: dict[str, list[PlannedCell]] = defaultdict(list)
+    for planned in plan.cells:
+        if planned.cell.setting != PREDICTIONS and not is_done(data.grid.runs / planned.id):
+            by_tagger[planned.cell.tagger.name].append(planned)
+    taggers = {tagger.name: tagger for tagger in data.grid.taggers}
+    return [
+        _of_crf(name, cells, data) if taggers[name].kind == CRF else _of_encoder(taggers[name], cells, data)
+        for name, cells in by_tagger.items()
+    ]
+
+
+def _of_crf(name: str, cells: Sequence[PlannedCell], data: GridData) -> Effort:
+    sentences, seconds = 0, 0.0
+    for planned in cells:
+        parts = cell_data(planned.cell, data).train
+        folds = _CRF_FOLDS if planned.cell.setting == GOLD_AND_SYNTHETIC else 1
+        sentences += _sentences(parts)
+        seconds += _words(parts) * _CRF_SECONDS_A_WORD * folds
+    return Effort(name, len(cells), sentences, seconds, "one core")
+
+
+def _of_encoder(tagger: GridTagger, cells: Sequence[PlannedCell], data: GridData) -> Effort:
+    from ..encoder.settings import settings_by_recipe
+
+    settings = settings_by_recipe(tagger.recipe or RECIPE, tagger.model or "", changes=tagger.settings)
+    sentences = words = 0.0
+    related: dict[str, Part] = {}
+    for planned in cells:
+        found = cell_data(planned.cell, data)
+        parts = found.train
+        if planned.cell.setting in (ZERO_SHOT, FINE_TUNED):
+            related[parts[0].facts["sha256"]] = parts[0]
+            parts = parts[1:]
+        epochs = settings.epochs
+        if settings.iterations is not None:
+            epochs = settings.iterations * settings.batch_size / max(1, _sentences(parts))
+        sentences += _sentences(parts) * epochs
+        words += _words(parts) * epochs
+        # Tagging costs a third of learning.
+        words += sum(part.facts["tokens"] for part in (found.validation,) if part) * epochs / 3
+        words += found.test.facts["tokens"] / 3
+    for part in related.values():
+        sentences += len(part.examples) * settings.related_epochs
+        words += part.facts["tokens"] * settings.related_epochs
+    parameters = _PARAMETERS.get(tagger.model or "")
+    operations = parameters and parameters * words * _SUBWORDS_A_WORD * _OPERATIONS
+    seconds = operations and operations / _OPERATIONS_A_SECOND
+    return Effort(tagger.name, len(cells), round(sentences), seconds, "one H100")
+
+
+def _sentences(parts: Sequence[Part]) -> int:
+    return sum(len(part.examples) for part in parts)
+
+
+def _words(parts: Sequence[Part]) -> int:
+    return sum(part.facts["tokens"] for part in parts)

@@ -1,0 +1,140 @@
+"""The cells of encoders: what is fine-tuned first, and what then.
+
+A model of a related language is trained once for all cells that begin with it, and kept beside the runs.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from ...schema.example import Example
+from .cells import Cell, CellData
+from .data import GridData, Part
+from .description import FINE_TUNED, GOLD_AND_SYNTHETIC, SYNTHETIC_THEN_GOLD, ZERO_SHOT, GridTagger
+
+if TYPE_CHECKING:
+    from ..encoder.settings import EncoderSettings
+    from ..encoder.tagger import EncoderTagger
+
+RECIPE = "paper"
+"""The recipe of an encoder for which none is named."""
+
+MODELS = "models"
+
+Trained = tuple[
+    Callable[[list[tuple[str, ...]]], list[list[str]]], dict[str, Any] | None, dict[str, Any], str
+]
+
+
+def train_encoder(cell: Cell, sentences: CellData, data: GridData) -> Trained:
+    """Fine-tune the encoder of a cell.
+
+    Returns:
+        What tags sentences, how gold and synthetic data were combined, the epochs, and the device.
+
+    Raises:
+        DataError: If the model or the data cannot be used, or memory does not suffice.
+        WrongUsageError: If the extra `train` is not installed, or the recipe is not one.
+    """
+    tagger, combination = fine_tuned(cell, sentences, data)
+    facts = tagger.facts
+    return (
+        tagger.tag,
+        combination,
+        facts.as_json() if facts else {"epochs": None, "best_epoch": None, "validation_f1": []},
+        facts.device if facts else "cpu",
+    )
+
+
+def fine_tuned(
+    cell: Cell, sentences: CellData, data: GridData
+) -> tuple[EncoderTagger, dict[str, Any] | None]:
+    """Fine-tune the encoder of a cell, and say how gold and synthetic data were combined."""
+    settings = _settings(cell.tagger, cell.seed)
+    labels = _labels(cell, sentences, data)
+    parts = sentences.train
+    if cell.setting == ZERO_SHOT:
+        return _load(_related_model(cell.tagger, parts[0], labels, data)), None
+    if cell.setting == FINE_TUNED:
+        start = _related_model(cell.tagger, parts[0], labels, data)
+        return _train(parts[1].examples, settings, labels, sentences, start), None
+    if cell.setting == SYNTHETIC_THEN_GOLD:
+        gold, synthetic = parts
+        with TemporaryDirectory(prefix="synthner-") as folder:
+            first = _train(synthetic.examples, settings, labels, sentences, None)
+            first.save(Path(folder) / "model")
+            second = _train(gold.examples, settings, labels, sentences, Path(folder) / "model")
+        return second, {"recipe": SYNTHETIC_THEN_GOLD}
+    together = [example for part in parts for example in part.examples]
+    combination = {"recipe": "put together"} if cell.setting == GOLD_AND_SYNTHETIC else None
+    return _train(together, settings, labels, sentences, None), combination
+
+
+def _settings(tagger: GridTagger, seed: int) -> EncoderSettings:
+    from ..encoder.settings import settings_by_recipe
+
+    return settings_by_recipe(tagger.recipe or RECIPE, tagger.model or "", changes=tagger.settings, seed=seed)
+
+
+def _labels(cell: Cell, sentences: CellData, data: GridData) -> list[str]:
+    """Return the tags to learn: those of the gold of all languages that are learned together."""
+    languages = dict.fromkeys(
+        [cell.language, *(part.language for part in sentences.train if part.role == "source")]
+    )
+    return list(dict.fromkeys(tag for code in languages for tag in data.gold(code).labels.names))
+
+
+def _train(
+    examples: Sequence[Example],
+    settings: EncoderSettings,
+    labels: list[str],
+    sentences: CellData,
+    start: Path | None,
+) -> EncoderTagger:
+    from ..encoder.tagger import EncoderTagger
+
+    return EncoderTagger.train(
+        examples,
+        settings=settings,
+        labels=labels,
+        validation=sentences.validation.examples if sentences.validation else (),
+        test_tokens=[example.tokens for example in sentences.test.examples],
+        start=start,
+    )
+
+
+def _load(folder: Path) -> EncoderTagger:
+    from ..encoder.tagger import EncoderTagger
+
+    return EncoderTagger.load(folder)
+
+
+def _related_model(tagger: GridTagger, related: Part, labels: list[str], data: GridData) -> Path:
+    """Return the folder of the model of a related language, trained now if nobody has yet."""
+    from filelock import FileLock
+
+    from ..encoder.tagger import EncoderTagger
+
+    settings = _settings(tagger, data.grid.seed).for_related_language()
+    decisive = [tagger.as_json() | {"name": None}, data.grid.seed, labels, related.facts["sha256"]]
+    name = sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:24]
+    models = data.grid.runs / MODELS
+    models.mkdir(parents=True, exist_ok=True)
+    folder = models / name
+    # Whoever waits here waits for a training; the lock is gone when its process is.
+    with FileLock(models / f"{name}.lock"):
+        if not folder.is_dir():
+            unfinished = models / f"{name}.unfinished"
+            shutil.rmtree(unfinished, ignore_errors=True)
+            trained = EncoderTagger.train(
+                related.examples[: settings.related_sentences], settings=settings, labels=labels
+            )
+            trained.save(unfinished)
+            unfinished.rename(folder)
+    return folder
