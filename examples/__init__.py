@@ -16,7 +16,7 @@ REPOSITORY = Path(__file__).parent / "repository"
 ABOUT_EXAMPLE = "EXAMPLE.md"
 
 # What running the example leaves beside it in a checkout.
-_MADE_BY_RUNNING = shutil.ignore_patterns("work", "dataset", "published", "__pycache__")
+_MADE_BY_RUNNING = shutil.ignore_patterns("work", "dataset", "published", "runs", "report", "__pycache__")
 
 
 def write_release_repository(folder: Path) -> list[Path]:
