@@ -349,9 +349,17 @@ def _grid_source(
     for place, code in enumerate(value.get("languages", ())):
         _check_named(source, (*keys, "languages", place), code, source.value["languages"])
     languages = tuple(value.get("languages", ()))
+    if "corpus" in value:
+        with _naming_the_line(source, (*keys, "corpus")):
+            corpus(value["corpus"])
     if "generator" not in value:
         return GridSource(
-            name, value.get("train"), value.get("validation"), None, value.get("predictions"), languages
+            name,
+            train=value.get("train"),
+            validation=value.get("validation"),
+            corpus=value.get("corpus"),
+            predictions=value.get("predictions"),
+            languages=languages,
         )
     _check_named(source, (*keys, "generator"), value["generator"], generators, "generator")
     generator = generators[value["generator"]]

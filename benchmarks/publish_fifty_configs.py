@@ -4,7 +4,7 @@
 
 Each goes to a loopback Hub of its own: `synthner publish` twice (the second time nothing has changed),
 and `Dataset.push_to_hub(config_name=…)` for every config and split, twice as well. Each side runs in a
-process of its own, start-up and imports included; `synthner publish` also loads every config back.
+process of its own, start-up and imports included; `synthner publish` also loads back what is new.
 """
 
 from __future__ import annotations

@@ -148,3 +148,48 @@ def test_a_missing_release_says_what_to_do(tmp_path):
     with pytest.raises(ReleaseError, match="no such file") as caught:
         read_release(tmp_path)
     assert "Name the release file" in str(caught.value)
+
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+
+
+def test_the_grid_of_kamath_and_vajjala_is_an_example():
+    release = read_release(EXAMPLES / "kamath-vajjala")
+    grid = release.grid
+    assert len(release.configs) == len(grid.languages) * 3 == 33
+    assert [source.name for source in grid.sources] == ["organic", "gpt4", "llama", "aya", "wikiann"]
+    assert grid.settings == ("scratch", "fine-tuned", "zero-shot")
+    assert (grid.sizes, grid.seeds) == ((100, 250, 500, 1000, 2500, 5000), 5)
+    assert all(each.related in grid.gold for each in grid.languages)
+    [tagger] = grid.taggers
+    assert (tagger.kind, tagger.recipe) == ("encoder", "paper")
+
+
+def test_a_release_that_says_nothing_about_evaluation_has_a_grid_all_the_same():
+    grid = read_release(EXAMPLES / "quickstart").grid
+    assert [(source.name, source.config) for source in grid.sources] == [
+        ("organic", None),
+        ("gpt4", "{language}_gpt4"),
+    ]
+    assert grid.settings == ("scratch", "gold+synthetic")
+    assert [tagger.kind for tagger in grid.taggers] == ["crf"]
+
+
+@pytest.mark.parametrize(
+    ("block", "message"),
+    [
+        pytest.param("sources: {other: {generator: gpt5}}", "`gpt5` is no generator", id="generator"),
+        pytest.param("languages: [swb]", "`swb` is no language", id="language"),
+        pytest.param("related: {swa: kin}", "`kin` is no language", id="related"),
+        pytest.param("settings: [scratched]", "scratched", id="setting"),
+        pytest.param("sources: {other: {corpus: wikian}}", "wikian", id="corpus"),
+        pytest.param("taggers: {crf: {recipe: paper}}", "recipe", id="a recipe without a model"),
+        pytest.param("sources: {a: {train: x, generator: gpt4}}", "sources", id="two places"),
+    ],
+)
+def test_mistakes_in_an_evaluation_are_refused_with_their_line(tmp_path, block, message):
+    text = (EXAMPLES / "quickstart" / "release.yaml").read_text(encoding="utf-8")
+    path = write(tmp_path, f"{text}\nevaluation:\n  {block}\n")
+    with pytest.raises(ReleaseError, match=message) as caught:
+        read_release(path)
+    assert caught.value.where.startswith(f"{path}:")

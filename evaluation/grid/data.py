@@ -15,7 +15,7 @@ from ...schema.errors import DataError
 from ...schema.example import Example
 from ...schema.iob2 import parse_tag
 from ...schema.manifest import read_manifest
-from ...sources.gold import Gold, load_gold
+from ...sources.gold import Gold, GoldSource, load_gold
 from ...sources.hub_reference import PREFIX, hub_reference
 from ...sources.readers import read_examples
 from ..crf import PreparedExample
@@ -268,6 +268,8 @@ class GridData:
             part = self._gold_part("source", language, "train")
             validation = self.gold(language).splits.get("validation")
             return _Source(part.reference, part.revision, part.examples, validation)
+        if source.corpus is not None:
+            return self._read_corpus(language, source.corpus)
         paths = {split: self._paths(language, source, split) for split in ("train", "validation")}
         read = {
             split: self._with_types(
@@ -290,6 +292,17 @@ class GridData:
             read["train"],
             read.get("validation"),
         )
+
+    def _read_corpus(self, language: str, name: str) -> _Source:
+        found = load_gold(GoldSource(corpus=name), language, iob2_policy=self.grid.iob2)
+        read = {
+            split: self._with_types(language, examples, found.title)
+            for split, examples in found.splits.items()
+            if split in ("train", "validation")
+        }
+        if "train" not in read:
+            raise DataError(f"the corpus {found.title} has no train split in `{language}`")
+        return _Source(found.hub or found.title, found.revision, read["train"], read.get("validation"))
 
     def _examples(self, path: Path, language: str) -> Iterator[Example]:
         return read_examples(path, labels=self.gold(language).labels)

@@ -77,6 +77,7 @@ class GridSource:
         train: A file, or a split on the Hub; None where it is none of these.
         validation: As `train`; None where there is none.
         config: A config of the release's built dataset.
+        corpus: A corpus by name (`sources.corpora`), for example `wikiann`.
         predictions: A file of predicted tags for gold's test sentences: a system that is scored, not trained.
         languages: Only these; empty for all.
     """
@@ -85,13 +86,14 @@ class GridSource:
     train: str | None = None
     validation: str | None = None
     config: str | None = None
+    corpus: str | None = None
     predictions: str | None = None
     languages: tuple[str, ...] = ()
 
     @property
     def is_organic(self) -> bool:
         """Whether it is gold's own train split."""
-        return not (self.train or self.config or self.predictions)
+        return not (self.train or self.config or self.corpus or self.predictions)
 
 
 @dataclass(frozen=True)
