@@ -15,6 +15,7 @@ from .schema.errors import DataError, SynthnerError, WrongUsageError
 if TYPE_CHECKING:
     from .evaluation.grid.cells import Plan
     from .evaluation.grid.data import GridData
+    from .evaluation.grid.progress import GridStatus
     from .generation.generate import GenerateSummary
     from .release import Release
     from .schema.labels import LabelSet
@@ -183,7 +184,7 @@ def publish(
 @release_argument
 @json_option
 def status(release: Path, as_json: bool) -> None:
-    """Show what is planned, answered, failed and built.
+    """Show what is planned, answered, failed, built and evaluated.
 
     RELEASE is a release.yaml or its folder.
     """
@@ -197,17 +198,22 @@ def status(release: Path, as_json: bool) -> None:
         name: {split: facts["examples"] for split, facts in config["splits"].items()}
         for name, config in built.items()
     }
+    evaluated = _grid_status(opened)
     if as_json:
         console.print_json(
             {
                 "configs": {
                     name: {**progress.as_json(), "published": published.get(name)}
                     for name, progress in generated.items()
-                }
+                },
+                "evaluation": evaluated and evaluated.as_json(),
             }
         )
-    else:
+        return
+    if generated:
         console.print_status(generated, published)
+    if evaluated is not None:
+        console_evaluation.print_grid_status(evaluated)
 
 
 @synthner.command()
@@ -234,35 +240,50 @@ def run(release: Path, folder: Path | None, as_json: bool) -> None:
 
 @synthner.command()
 @release_argument
-@click.option("--workers", type=click.IntRange(min=1), help="Processes at once; by default one a core.")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Processes at once; by default one a core, or one where an encoder is trained.",
+)
 @click.option("--ray", "address", metavar="ADDRESS", help="Run on a Ray cluster; `auto` finds one.")
+@click.option(
+    "--gpus", type=click.FloatRange(min=0), help="GPUs, or share of one, that an encoder takes on Ray."
+)
 @click.option("--dry-run", is_flag=True, help="Print the grid and what it takes; train nothing.")
 @json_option
-def evaluate(release: Path, workers: int | None, address: str | None, dry_run: bool, as_json: bool) -> None:
+def evaluate(
+    release: Path, workers: int | None, address: str | None, gpus: float | None, dry_run: bool, as_json: bool
+) -> None:
     """Train taggers on the data and test them on gold.
 
     Every cell of the grid that `evaluation` in the release describes gets a result in `runs`. What has one is
     not run again. RELEASE is a release.yaml or its folder.
     """
-    from .evaluation.grid.cells import plan_cells
-    from .evaluation.grid.data import GridData
-    from .evaluation.grid.progress import grid_status
-
-    grid = _open(release).grid
-    data = GridData(grid)
-    plan = plan_cells(data)
+    if address is not None and workers is not None:
+        raise WrongUsageError("Ray decides how many cells run at once: --ray goes without --workers")
+    if address is None and gpus is not None:
+        raise WrongUsageError("--gpus is a share of a Ray cluster's GPUs: it goes with --ray")
+    plan, data = _plan_grid(_open(release))
+    if not plan.cells and not plan.left_out:
+        raise DataError(
+            "the evaluation has no cell",
+            where=str(release),
+            hint="A CRF cannot be fine-tuned, and gold is not added to itself: name a tagger with a `model`, "
+            "another setting or another source under `evaluation`.",
+        )
     if dry_run:
         _show_grid(plan, data, as_json)
         return
-    _run_grid(plan, data, workers, address)
-    status_ = grid_status(plan, grid.runs)
-    if as_json:
-        console.print_json(status_.as_json())
-    else:
-        console_evaluation.print_grid_status(status_)
-        click.echo(f"The results are in {grid.runs}. Next: synthner report {shlex.quote(str(release))}")
-    if status_.failed or status_.left_out:
-        raise click.exceptions.Exit(1)
+    with console_evaluation.GridProgress(plan, data) as watcher:
+        if address is None:
+            from .evaluation.grid.pool import run_cells
+
+            run_cells(plan, data, workers=workers, watcher=watcher)
+        else:
+            from .evaluation.grid.ray_cluster import run_cells_on_ray
+
+            run_cells_on_ray(plan, data, address=address, watcher=watcher, gpus=gpus)
+    _end_grid(plan, data, release, as_json)
 
 
 @synthner.command()
@@ -509,23 +530,41 @@ def _rehearse(release: Release, options: list[str], *, times: int) -> None:
     click.echo("This was a rehearsal: nothing has left this machine.", err=True)
 
 
-def _run_grid(plan: Plan, data: GridData, workers: int | None, address: str | None) -> None:
-    from .evaluation.grid.pool import cores, run_cells, unfinished
+def _plan_grid(release: Release) -> tuple[Plan, GridData]:
+    from .evaluation.grid.cells import plan_cells
+    from .evaluation.grid.data import GridData
+    from .evaluation.grid.encoder_cells import check_taggers
 
-    with console_evaluation.GridProgress(sum(1 for _ in unfinished(plan, data))) as watcher:
-        if address is not None:
-            from .evaluation.grid.ray_cluster import run_cells_on_ray
+    check_taggers(release.grid)
+    data = GridData(release.grid)
+    return plan_cells(data), data
 
-            run_cells_on_ray(plan, data, address=address, watcher=watcher)
-        else:
-            run_cells(plan, data, workers=workers or cores(), watcher=watcher)
+
+def _end_grid(plan: Plan, data: GridData, release: Path, as_json: bool) -> None:
+    from .evaluation.grid.progress import grid_status
+
+    status_ = grid_status(plan, data)
+    if as_json:
+        console.print_json(status_.as_json())
+    else:
+        console_evaluation.print_grid_status(status_)
+        click.echo(f"The results are in {data.grid.runs}. Next: synthner report {shlex.quote(str(release))}")
+    if not status_.complete:
+        raise click.exceptions.Exit(1)
+
+
+def _grid_status(release: Release) -> GridStatus | None:
+    """Return how far the evaluation is; None where it has not begun."""
+    from .evaluation.grid.progress import grid_status
+
+    return grid_status(*_plan_grid(release)) if release.grid.runs.is_dir() else None
 
 
 def _show_grid(plan: Plan, data: GridData, as_json: bool) -> None:
     from .evaluation.grid.effort import effort_of
     from .evaluation.grid.progress import grid_status
 
-    status_ = grid_status(plan, data.grid.runs)
+    status_ = grid_status(plan, data)
     effort = effort_of(plan, data)
     if as_json:
         console.print_json(status_.as_json() | {"effort": [each.as_json() for each in effort]})

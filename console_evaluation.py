@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from .evaluation.grid.cells import LeftOut, Plan, PlannedCell
+    from .evaluation.grid.data import GridData
     from .evaluation.grid.effort import Effort
     from .evaluation.grid.progress import GridStatus
 
@@ -24,8 +25,10 @@ _MINUTE, _HOUR = 60, 3600
 class GridProgress:
     """Shows on stderr how `evaluate` goes: a bar on a terminal, a line a cell elsewhere."""
 
-    def __init__(self, cells: int) -> None:
-        self._cells = cells
+    def __init__(self, plan: Plan, data: GridData) -> None:
+        from .evaluation.grid.running import unfinished
+
+        self._cells = sum(1 for _ in unfinished(plan, data))
         self._bars: Progress | None = None
 
     def __enter__(self) -> Self:
@@ -63,7 +66,8 @@ def named(planned: PlannedCell) -> str:
     """Return what a cell is called on a line: `yor crf scratch gpt4 500 seed 2`."""
     cell = planned.cell
     size = "all" if cell.size is None else f"{cell.size}"
-    return f"{cell.language} {cell.tagger.name} {cell.setting} {cell.source} {size} seed {cell.seed}"
+    again = "" if cell.retry_of is None else f", again for seed {cell.retry_of}"
+    return f"{cell.language} {cell.tagger.name} {cell.setting} {cell.source} {size} seed {cell.seed}{again}"
 
 
 def print_grid_plan(plan: Plan, status: GridStatus, effort: Sequence[Effort]) -> None:
@@ -80,8 +84,8 @@ def print_grid_plan(plan: Plan, status: GridStatus, effort: Sequence[Effort]) ->
             else f"about {duration(each.seconds)} on {each.on}"
         )
         click.echo(
-            f"{each.tagger}: {counted(each.cells, 'cell')} to run, {counted(each.sentences, 'sentence')} to learn "
-            f"from, {takes}."
+            f"{each.tagger}: {counted(each.cells, 'cell')} to run, {counted(each.sentences, 'sentence')} "
+            f"to learn from, {takes}."
         )
     print_grid_status(status)
     click.echo("Nothing was trained and nothing was written.")
@@ -96,6 +100,7 @@ def print_grid_status(status: GridStatus) -> None:
             ("running", status.running),
             ("failed", len(status.failed)),
             ("collapsed", len(status.collapsed)),
+            ("repeated", status.repeated),
         )
         if count
     ]
@@ -108,10 +113,13 @@ def print_grid_status(status: GridStatus) -> None:
 
 def print_left_out(left_out: Sequence[LeftOut]) -> None:
     """Say on stderr what cannot be run, and why."""
+    by_reason: dict[str, list[str]] = {}
     for each in left_out:
         name = " ".join(filter(None, (each.language, each.source, each.setting)))
-        click.secho(f"Not run: {name}: ", fg="red", nl=False, err=True)
-        click.echo(str(each.error), err=True)
+        by_reason.setdefault(str(each.error), []).append(name)
+    for reason, names in by_reason.items():
+        click.secho(f"Not run: {', '.join(names)}: ", fg="red", nl=False, err=True)
+        click.echo(reason, err=True)
 
 
 def _print_reasons(failed: Mapping[str, str]) -> None:

@@ -84,6 +84,16 @@ class Publication:
     published: PublishedRelease
 
     @property
+    def title(self) -> str:
+        """What the commit or the pull request is called."""
+        return f"Release {self.version}"
+
+    @property
+    def tag(self) -> str:
+        """The tag of its version."""
+        return f"v{self.version}"
+
+    @property
     def is_first(self) -> bool:
         """Whether no release is published there yet."""
         return self.changes.is_first
@@ -352,14 +362,14 @@ def _tag(repository: Repository, done: PublishedOnHub[Publication]) -> str:
     plan = done.plan
     if plan.tagged is None:
         try:
-            repository.tag(plan.tag, done.revision)
+            repository.tag(plan.release.tag, done.revision)
         except PublishError as error:
             raise PublishError(
                 f"version {plan.release.version} is published, but not tagged: {error.message}",
                 where=error.where,
                 hint=f"{error.hint}\nPublishing again makes the tag, and sends nothing twice.",
             ) from error
-    return plan.tag
+    return plan.release.tag
 
 
 def prepare_publication(

@@ -13,17 +13,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from ..schema.errors import DataError
 from ..schema.iob2 import mentions
 from ..schema.manifest import read_manifest
 from ..schema.waterfall import EXAMPLES_A_STEP, STEPS
 from ..sources.files import write_atomically
 from . import card_tables
-from .front_matter import as_yaml, front_matter, one_line
-from .kept_text import BEGIN, END, kept_text
+from .front_matter import front_matter, one_line
+from .kept_text import kept_text
 from .markdown import Markdown, cell, code, count, fenced, prose, share
+from .rendering import rendered_card, template
 from .waterfall_table import waterfall_markdown
 
 CARD = "README.md"
@@ -43,10 +42,7 @@ def render_dataset_card(manifest: Mapping[str, Any], existing: str | None = None
     Raises:
         DataError: If the existing card's front matter or marks are broken.
     """
-    kept = kept_text(existing)
-    generated = front_matter(manifest)
-    metadata = generated | {key: value for key, value in kept.metadata.items() if key not in generated}
-    return f"---\n{as_yaml(metadata)}---\n{kept.before}{BEGIN}\n\n{_body(manifest)}\n\n{END}{kept.after}"
+    return rendered_card(front_matter(manifest), _body(manifest), existing)
 
 
 def write_card(dataset: Path) -> Path:
@@ -125,15 +121,7 @@ def _read_card(path: Path) -> str | None:
 
 
 def _body(manifest: Mapping[str, Any]) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader(__name__.rpartition(".")[0]),
-        autoescape=False,  # noqa: S701 - what HTML needs is not what Markdown needs; `_only_markdown` is stricter
-        undefined=jinja2.StrictUndefined,
-        finalize=_only_markdown,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
+    filters = {
         "cell": cell,
         "code": code,
         "count": count,
@@ -149,7 +137,7 @@ def _body(manifest: Mapping[str, Any]) -> str:
     }
     configs = manifest["configs"]
     gold = _distinct_gold(manifest)
-    return environment.get_template("dataset_card.md.jinja").render(
+    return template("dataset_card.md.jinja", filters).render(
         manifest=manifest,
         release=manifest["release"],
         configs=configs,
@@ -202,12 +190,6 @@ def _runs_right_to_left(sample: Mapping[str, Any]) -> bool:
     return any(
         unicodedata.bidirectional(letter) in ("R", "AL") for token in sample["tokens"] for letter in token
     )
-
-
-def _only_markdown(value: object) -> object:
-    if not isinstance(value, Markdown):
-        raise TypeError(f"the card's template shows {value!r} without saying how")
-    return value
 
 
 def _shortened(word: str) -> str:

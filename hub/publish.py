@@ -1,4 +1,4 @@
-"""Publish a release on the Hub in one commit, on top of what was read.
+"""Publish a release, of a dataset or of a model, on the Hub in one commit, on top of what was read.
 
 The repository is always either the old release or the new one. What is prepared depends on what is published
 (the version, what people wrote into the card), so after a stale parent or a failure that may have gone
@@ -49,8 +49,13 @@ class Prepared(Protocol):
         ...
 
     @property
-    def version(self) -> str:
-        """Its version."""
+    def title(self) -> str:
+        """What the commit or the pull request is called."""
+        ...
+
+    @property
+    def tag(self) -> str | None:
+        """The tag that it gets; None where it gets none."""
         ...
 
     @property
@@ -86,19 +91,10 @@ class Plan(Generic[Release]):
         return not self.sent and not self.removed
 
     @property
-    def title(self) -> str:
-        """What the commit or the pull request is called."""
-        return f"Release {self.release.version}"
-
-    @property
-    def tag(self) -> str:
-        """The tag of the release."""
-        return f"v{self.release.version}"
-
-    @property
     def tagged(self) -> str | None:
         """The commit that has the tag of the release, if there is one already."""
-        return self.snapshot.tags.get(self.tag) if self.snapshot else None
+        tag = self.release.tag
+        return self.snapshot.tags.get(tag) if self.snapshot and tag else None
 
 
 @dataclass(frozen=True)
@@ -173,7 +169,7 @@ def publish_on_hub(
             # The commit had happened, only its answer was lost.
             return PublishedOnHub(unanswered, Commit(head, repository.url_of(head), None, head), head)
         if pull_request:
-            opened = repository.open_pull_request(plan.title, plan.release.files, _others(plan))
+            opened = repository.open_pull_request(plan.release.title, plan.release.files, _others(plan))
             if opened is not None:
                 return PublishedOnHub(plan, opened, opened.revision)
         try:
@@ -181,7 +177,7 @@ def publish_on_hub(
                 plan.sent,
                 plan.removed,
                 parent=head,
-                title=plan.title,
+                title=plan.release.title,
                 text=describe(plan.release),
                 pull_request=pull_request,
             )

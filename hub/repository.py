@@ -1,4 +1,4 @@
-"""A dataset repository on the Hub: read at one commit, and changed by one commit on top of it."""
+"""A repository on the Hub: read at one commit, and changed by one commit on top of it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-REPO_TYPE = "dataset"
+RepoType = Literal["dataset", "model"]
 
 ATTEMPTS = 5
 _FIRST_PAUSE = 1.0
@@ -140,20 +140,23 @@ class Commit:
 
 
 class Repository:
-    """A dataset repository on the Hub.
+    """A repository on the Hub.
 
     The endpoint and the token are huggingface_hub's own: `hf auth login`, `HF_TOKEN`, `HF_ENDPOINT`, or the
     trusted publisher of a CI job (`HF_OIDC_RESOURCE`).
 
     Args:
         name: `name` or `organisation/name`; without an organisation it is the user's own.
+        repo_type: What it holds.
         upload_at_once: How many bytes of files go up together, before it is the next ones' turn.
 
     Raises:
         PublishError: If the Hub cannot be reached or does not know the user.
     """
 
-    def __init__(self, name: str, *, upload_at_once: int = UPLOAD_AT_ONCE) -> None:
+    def __init__(
+        self, name: str, *, repo_type: RepoType = "dataset", upload_at_once: int = UPLOAD_AT_ONCE
+    ) -> None:
         from huggingface_hub import HfApi
 
         token = again(lambda: _token(name))
@@ -162,6 +165,7 @@ class Repository:
                 "the token for the Hub holds a character that no token has", where=name, hint=_LOG_IN
             )
         self._api: HfApi = HfApi(library_name="synthner")
+        self._type = repo_type
         self._upload_at_once = upload_at_once
         self.name = name if "/" in name else again(lambda: self._of_the_user(name))
 
@@ -172,13 +176,14 @@ class Repository:
         except TransientError:
             raise
         except PublishError as error:
-            hint = f"{error.hint}\nOr write `name: organisation/{name}` in release.yaml."
+            hint = f"{error.hint}\nOr name it with its organisation: organisation/{name}."
             raise PublishError(error.message, where=error.where, hint=hint) from error
 
     @property
     def url(self) -> str:
         """Where people see it."""
-        return f"{self._api.endpoint}/datasets/{self.name}"
+        kind = "datasets/" if self._type == "dataset" else ""
+        return f"{self._api.endpoint}/{kind}{self.name}"
 
     def url_of(self, commit: str) -> str:
         """Return where people see a commit."""
@@ -197,11 +202,11 @@ class Repository:
 
         with hub_errors(self.name):
             try:
-                info = self._api.dataset_info(self.name, timeout=_patience())
+                info = self._api.repo_info(self.name, repo_type=self._type, timeout=_patience())
                 self.name = info.id
                 commit = str(info.sha)
                 files = self._files(commit)
-                tags = self._api.list_repo_refs(self.name, repo_type=REPO_TYPE).tags
+                tags = self._api.list_repo_refs(self.name, repo_type=self._type).tags
             except GatedRepoError:
                 raise
             except RepositoryNotFoundError as error:
@@ -234,7 +239,7 @@ class Repository:
     def _files(self, revision: str) -> dict[str, RemoteFile]:
         from huggingface_hub.hf_api import RepoFile
 
-        tree = self._api.list_repo_tree(self.name, repo_type=REPO_TYPE, revision=revision, recursive=True)
+        tree = self._api.list_repo_tree(self.name, repo_type=self._type, revision=revision, recursive=True)
         return {
             entry.path: RemoteFile(entry.size, entry.blob_id, entry.lfs.sha256 if entry.lfs else None)
             for entry in tree
@@ -250,7 +255,7 @@ class Repository:
 
         def create() -> None:
             with hub_errors(self.name):
-                self._api.create_repo(self.name, repo_type=REPO_TYPE, private=private, exist_ok=True)
+                self._api.create_repo(self.name, repo_type=self._type, private=private, exist_ok=True)
 
         try:
             again(create)
@@ -270,7 +275,7 @@ class Repository:
         def restrict() -> None:
             with hub_errors(self.name):
                 self._api.update_repo_settings(
-                    self.name, repo_type=REPO_TYPE, private=private or None, gated=gated
+                    self.name, repo_type=self._type, private=private or None, gated=gated
                 )
 
         again(restrict)
@@ -285,7 +290,7 @@ class Repository:
         def download() -> Path:
             with hub_errors(f"{self.name}/{name}"):
                 return Path(
-                    self._api.hf_hub_download(self.name, name, repo_type=REPO_TYPE, revision=revision)
+                    self._api.hf_hub_download(self.name, name, repo_type=self._type, revision=revision)
                 )
 
         return again(download)
@@ -310,7 +315,7 @@ class Repository:
     ) -> Commit | None:
         with hub_errors(self.name):
             for found in self._api.get_repo_discussions(
-                self.name, repo_type=REPO_TYPE, discussion_type="pull_request", discussion_status="open"
+                self.name, repo_type=self._type, discussion_type="pull_request", discussion_status="open"
             ):
                 reference = found.git_reference
                 if found.title != title or reference is None:
@@ -319,7 +324,9 @@ class Repository:
                 if there.keys() == files.keys() | others and all(
                     there[name].has_content(content) for name, content in files.items()
                 ):
-                    info = self._api.dataset_info(self.name, revision=reference, timeout=_patience())
+                    info = self._api.repo_info(
+                        self.name, repo_type=self._type, revision=reference, timeout=_patience()
+                    )
                     return Commit(str(info.sha), found.url, found.url, reference)
         return None
 
@@ -361,14 +368,14 @@ class Repository:
             groups = _in_groups(additions, self._upload_at_once)
             for group in groups if len(groups) > 1 else ():
                 self._api.preupload_lfs_files(
-                    self.name, group, repo_type=REPO_TYPE, create_pr=pull_request, free_memory=False
+                    self.name, group, repo_type=self._type, create_pr=pull_request, free_memory=False
                 )
             done = self._api.create_commit(
                 self.name,
                 operations,
                 commit_message=title,
                 commit_description=text,
-                repo_type=REPO_TYPE,
+                repo_type=self._type,
                 parent_commit=parent,
                 create_pr=pull_request,
             )
@@ -384,7 +391,9 @@ class Repository:
 
         def tag() -> None:
             with hub_errors(self.name):
-                self._api.create_tag(self.name, tag=name, revision=commit, repo_type=REPO_TYPE, exist_ok=True)
+                self._api.create_tag(
+                    self.name, tag=name, revision=commit, repo_type=self._type, exist_ok=True
+                )
 
         again(tag)
 

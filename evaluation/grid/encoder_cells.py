@@ -6,8 +6,7 @@ A model of a related language is trained once for all cells that begin with it, 
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +15,15 @@ from typing import TYPE_CHECKING, Any
 from ...schema.example import Example
 from .cells import Cell, CellData
 from .data import GridData, Part
-from .description import FINE_TUNED, GOLD_AND_SYNTHETIC, SYNTHETIC_THEN_GOLD, ZERO_SHOT, GridTagger
+from .description import (
+    ENCODER,
+    FINE_TUNED,
+    GOLD_AND_SYNTHETIC,
+    SYNTHETIC_THEN_GOLD,
+    ZERO_SHOT,
+    Grid,
+    GridTagger,
+)
 
 if TYPE_CHECKING:
     from ..encoder.settings import EncoderSettings
@@ -27,37 +34,29 @@ RECIPE = "paper"
 
 MODELS = "models"
 
-Trained = tuple[
-    Callable[[list[tuple[str, ...]]], list[list[str]]], dict[str, Any] | None, dict[str, Any], str
-]
 
-
-def train_encoder(cell: Cell, sentences: CellData, data: GridData) -> Trained:
-    """Fine-tune the encoder of a cell.
-
-    Returns:
-        What tags sentences, how gold and synthetic data were combined, the epochs, and the device.
+def check_taggers(grid: Grid) -> None:
+    """Check the recipes and hyper-parameters of a grid's encoders: every cell would fail of them.
 
     Raises:
-        DataError: If the model or the data cannot be used, or memory does not suffice.
-        WrongUsageError: If the extra `train` is not installed, or the recipe is not one.
+        WrongUsageError: If one is none.
     """
-    tagger, combination = fine_tuned(cell, sentences, data)
-    facts = tagger.facts
-    return (
-        tagger.tag,
-        combination,
-        facts.as_json() if facts else {"epochs": None, "best_epoch": None, "validation_f1": []},
-        facts.device if facts else "cpu",
-    )
+    for tagger in grid.taggers:
+        if tagger.kind == ENCODER:
+            _settings(tagger, grid.seed, grid)
 
 
 def fine_tuned(
     cell: Cell, sentences: CellData, data: GridData
 ) -> tuple[EncoderTagger, dict[str, Any] | None]:
-    """Fine-tune the encoder of a cell, and say how gold and synthetic data were combined."""
-    settings = _settings(cell.tagger, cell.seed)
-    labels = _labels(cell, sentences, data)
+    """Fine-tune the encoder of a cell, and say how gold and synthetic data were combined.
+
+    Raises:
+        DataError: If the model or the data cannot be used, or memory does not suffice.
+        WrongUsageError: If the extra `train` is not installed, or the recipe is not one.
+    """
+    settings = _settings(cell.tagger, cell.seed, data.grid)
+    labels = list(data.gold(cell.language).labels.names)
     parts = sentences.train
     if cell.setting == ZERO_SHOT:
         return _load(_related_model(cell.tagger, parts[0], labels, data)), None
@@ -65,7 +64,7 @@ def fine_tuned(
         start = _related_model(cell.tagger, parts[0], labels, data)
         return _train(parts[1].examples, settings, labels, sentences, start), None
     if cell.setting == SYNTHETIC_THEN_GOLD:
-        gold, synthetic = parts
+        synthetic, gold = parts
         with TemporaryDirectory(prefix="synthner-") as folder:
             first = _train(synthetic.examples, settings, labels, sentences, None)
             first.save(Path(folder) / "model")
@@ -76,18 +75,13 @@ def fine_tuned(
     return _train(together, settings, labels, sentences, None), combination
 
 
-def _settings(tagger: GridTagger, seed: int) -> EncoderSettings:
+def _settings(tagger: GridTagger, seed: int, grid: Grid) -> EncoderSettings:
     from ..encoder.settings import settings_by_recipe
 
-    return settings_by_recipe(tagger.recipe or RECIPE, tagger.model or "", changes=tagger.settings, seed=seed)
-
-
-def _labels(cell: Cell, sentences: CellData, data: GridData) -> list[str]:
-    """Return the tags to learn: those of the gold of all languages that are learned together."""
-    languages = dict.fromkeys(
-        [cell.language, *(part.language for part in sentences.train if part.role == "source")]
-    )
-    return list(dict.fromkeys(tag for code in languages for tag in data.gold(code).labels.names))
+    model = tagger.model or ""
+    if (grid.folder / model).is_dir():
+        model = str(grid.folder / model)
+    return settings_by_recipe(tagger.recipe or RECIPE, model, changes=tagger.settings, seed=seed)
 
 
 def _train(
@@ -121,7 +115,7 @@ def _related_model(tagger: GridTagger, related: Part, labels: list[str], data: G
 
     from ..encoder.tagger import EncoderTagger
 
-    settings = _settings(tagger, data.grid.seed).for_related_language()
+    settings = _settings(tagger, data.grid.seed, data.grid).for_related_language()
     decisive = [tagger.as_json() | {"name": None}, data.grid.seed, labels, related.facts["sha256"]]
     name = sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:24]
     models = data.grid.runs / MODELS
@@ -130,11 +124,5 @@ def _related_model(tagger: GridTagger, related: Part, labels: list[str], data: G
     # Whoever waits here waits for a training; the lock is gone when its process is.
     with FileLock(models / f"{name}.lock"):
         if not folder.is_dir():
-            unfinished = models / f"{name}.unfinished"
-            shutil.rmtree(unfinished, ignore_errors=True)
-            trained = EncoderTagger.train(
-                related.examples[: settings.related_sentences], settings=settings, labels=labels
-            )
-            trained.save(unfinished)
-            unfinished.rename(folder)
+            EncoderTagger.train(related.examples, settings=settings, labels=labels).save(folder)
     return folder

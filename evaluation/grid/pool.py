@@ -94,8 +94,10 @@ class _Workers:
 
     def __exit__(self, *_: object) -> None:
         for worker in self._workers:
+            # One that has no cell ends as soon as nobody can give it one.
             worker.connection.close()
-            worker.process.terminate()
+            if worker.cell is not None:
+                worker.process.terminate()
         deadline = time.monotonic() + _SECONDS_TO_END
         for worker in self._workers:
             worker.process.join(max(0.0, deadline - time.monotonic()))
@@ -176,10 +178,14 @@ def _work(grid: Grid, connection: Connection) -> None:
     """Run cells until there are none; what a process of a pool does."""
     signal.signal(signal.SIGTERM, _end)
     data = GridData(grid)
-    # Without a pool to report to, there is nothing more to do.
-    with suppress(EOFError, OSError):
-        while True:
-            connection.send(run_claimed(connection.recv(), data))
+    try:
+        # Without a pool to report to, there is nothing more to do.
+        with suppress(EOFError, OSError):
+            while True:
+                connection.send(run_claimed(connection.recv(), data))
+    finally:
+        # It is ending, and need not be told.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _end(*_: object) -> NoReturn:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from ... import __version__
@@ -24,11 +25,14 @@ from ..seen_mentions import seen_mentions
 from .cells import FORMAT, Cell, CellData, PlannedCell, cell_data, cell_id, source_of, tests_invariance
 from .data import GridData
 from .description import CRF, GOLD_AND_SYNTHETIC, PREDICTIONS
-from .encoder_cells import train_encoder
+from .encoder_cells import fine_tuned
 from .results import Outcome, encode_predictions
 
 COLLAPSED_BELOW = 0.02
 """Micro-F1 under which training has failed; 59 of the 232 from-scratch cells of the paper are there."""
+
+CRF_MODEL = "model.crfsuite"
+"""The file that a CRF is saved in."""
 
 Tags = Sequence[Sequence[str]]
 Tagging = Callable[[Sequence[Sequence[str]]], Tags]
@@ -45,16 +49,27 @@ class Trained:
         combination: How gold and synthetic data were combined; None where only one was used.
         training: Epochs, as results have them.
         device: What it was trained on.
+        save: Writes it into a folder; None where it needs the sentences that it was trained on to tag others.
     """
 
     tag: Tagging
     combination: dict[str, Any] | None = None
     training: dict[str, Any] = field(default_factory=_NO_EPOCHS.copy)
     device: str = "cpu"
+    save: Callable[[Path], None] | None = None
 
 
 def run_cell(planned: PlannedCell, data: GridData) -> Outcome:
     """Train, tag the test sentences once, and score.
+
+    Raises:
+        DataError: As `train_and_score` does.
+    """
+    return train_and_score(planned, data)[1]
+
+
+def train_and_score(planned: PlannedCell, data: GridData) -> tuple[Trained | None, Outcome]:
+    """Do what `run_cell` does, and return the tagger, too, where one is trained.
 
     Raises:
         DataError: If the data cannot be had or is not what the cell was planned with, or a tagger cannot be
@@ -93,7 +108,7 @@ def run_cell(planned: PlannedCell, data: GridData) -> Outcome:
             "versions": _versions(cell.tagger.kind),
         },
     }
-    return Outcome(result, encode_predictions(test, predicted))
+    return trained, Outcome(result, encode_predictions(test, predicted))
 
 
 def _trained(cell: Cell, sentences: CellData, data: GridData) -> tuple[Trained | None, Tags]:
@@ -104,9 +119,14 @@ def _trained(cell: Cell, sentences: CellData, data: GridData) -> tuple[Trained |
     trained = (
         _train_crf(cell, sentences, data)
         if cell.tagger.kind == CRF
-        else Trained(*train_encoder(cell, sentences, data))
+        else _train_encoder(cell, sentences, data)
     )
     return trained, trained.tag([example.tokens for example in test])
+
+
+def _train_encoder(cell: Cell, sentences: CellData, data: GridData) -> Trained:
+    tagger, combination = fine_tuned(cell, sentences, data)
+    return Trained(tagger.tag, combination, tagger.facts.as_json(), tagger.facts.device, tagger.save)
 
 
 def _train_crf(cell: Cell, sentences: CellData, data: GridData) -> Trained:
@@ -120,14 +140,8 @@ def _train_crf(cell: Cell, sentences: CellData, data: GridData) -> Trained:
 
 
 def _train_together(examples: Sequence[Example], cell: Cell, data: GridData) -> Trained:
-    """Train as the recipe `gold only` does.
-
-    That each sentence counts five times is the same as a fifth of the penalty, and takes five times as long.
-    """
-    settings = CrfSettings()
-    if len(examples) <= MUCH_GOLD:
-        settings = CrfSettings(l1=settings.l1 / GOLD_COUNTS, l2=settings.l2 / GOLD_COUNTS)
-    tagger = CrfTagger.train(examples, settings=settings)
+    """Train as the recipe `gold only` does."""
+    tagger = CrfTagger.train(examples, settings=crf_settings(len(examples)))
     known = data.prepared_test(cell.language)
 
     def tag(sentences: Sequence[Sequence[str]]) -> Tags:
@@ -137,7 +151,19 @@ def _train_together(examples: Sequence[Example], cell: Cell, data: GridData) -> 
         )
         return tagger.tag_prepared(prepared)
 
-    return Trained(tag)
+    return Trained(tag, save=lambda folder: tagger.save(folder / CRF_MODEL))
+
+
+def crf_settings(sentences: int) -> CrfSettings:
+    """Return how a CRF is trained on so many sentences together.
+
+    In the recipe `gold only` each counts five times as long as there are few. That is the same as a fifth of
+    the penalty, and takes five times as long.
+    """
+    settings = CrfSettings()
+    if sentences > MUCH_GOLD:
+        return settings
+    return replace(settings, l1=settings.l1 / GOLD_COUNTS, l2=settings.l2 / GOLD_COUNTS)
 
 
 def _invariance(

@@ -11,6 +11,7 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Protocol
 
 from filelock import Timeout
@@ -130,10 +131,8 @@ def what_went_wrong(error: BaseException) -> str:
 def _check_writable(runs: Path) -> None:
     try:
         runs.mkdir(parents=True, exist_ok=True)
-        with claimed(runs):
+        with TemporaryFile(dir=runs):
             pass
-    except Timeout:
-        return
     except OSError as error:
         raise DataError(
             f"no result can be written here: {error.strerror or error}",
