@@ -53,7 +53,7 @@ def lifts(language: str, model: str, seed: int, sizes: tuple[int, int]) -> list[
     """Return the lift of each variant in one cell, in points of micro-F1."""
     random = Random(f"{language} {seed}")
     labels = LabelSet.of_types(TYPES.get(language, ("PER", "ORG", "LOC")))
-    [train] = GOLD[language].glob("*train*")
+    [train] = GOLD[language].glob("*train*.gz")
     [responses] = (RESPONSES / model / "final").glob(f"{language}-*train*")
     found = list(training_data(read_examples(train), types=set(labels.types)).examples)
     random.shuffle(found)
