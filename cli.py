@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import __version__, console, console_evaluation
+from . import __version__, console, console_evaluation, console_models
 from .schema.errors import DataError, SynthnerError, WrongUsageError
 
 if TYPE_CHECKING:
@@ -284,6 +284,76 @@ def evaluate(
 
             run_cells_on_ray(plan, data, address=address, watcher=watcher, gpus=gpus)
     _end_grid(plan, data, release, as_json)
+
+
+@synthner.command()
+@release_argument
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="The report's folder; by default `report`."
+)
+@click.option("--paper", is_flag=True, help="Set the numbers of Kamath & Vajjala (2025) beside ours.")
+@json_option
+def report(release: Path, output: Path | None, paper: bool, as_json: bool) -> None:
+    """Write what the evaluation has found: tables, learning curves, and findings.
+
+    Only results of the data as it is now are reported, and gold is needed to compare sources. Figures need
+    `pip install 'synthner[report]'`. RELEASE is a release.yaml or its folder.
+    """
+    from .evaluation.report.of_grid import report_on_grid
+
+    opened = _open(release)
+    plan, data = _plan_grid(opened)
+    written = report_on_grid(
+        plan, data, output or opened.folder / "report", title=opened.pretty_name, paper=paper
+    )
+    if as_json:
+        console.print_json(written.as_json())
+    else:
+        console_evaluation.print_report(written)
+
+
+@synthner.command("push-model")
+@click.argument("cells", metavar="CELL...", nargs=-1, required=True)
+@click.option(
+    "--to",
+    required=True,
+    metavar="ORG/NAME",
+    help="The repository; {cell}, {language}, {source}, {tagger}, {size} and {seed} in it are the cell's.",
+)
+@click.option(
+    "--release",
+    type=click.Path(path_type=Path),
+    default="release.yaml",
+    show_default=True,
+    help="The release whose evaluation it is.",
+)
+@click.option("--dry-run", is_flag=True, help="Train, compare, say what would be pushed; send nothing.")
+@click.option("--private", is_flag=True, help="Make a new repository private.")
+@json_option
+def push_model(
+    cells: tuple[str, ...], to: str, release: Path, dry_run: bool, private: bool, as_json: bool
+) -> None:
+    """Push the tagger of a cell to the Hub, and load it back.
+
+    CELL is the id of a cell in `runs`, or its beginning. Runs keep no weights: the tagger is trained again,
+    and pushed if it tags the test sentences as it did. Card, results and predictions go with it.
+    """
+    from .model_publication import plan_push, push_model, repositories_of
+
+    opened = _open(release)
+    told = console_models.say_what_is_trained
+    outcomes = []
+    for run, repository in repositories_of(opened, cells, to):
+        outcome = (
+            plan_push(opened, run, repository, started=told)
+            if dry_run
+            else push_model(opened, run, repository, private=private, started=told)
+        )
+        outcomes.append(outcome.as_json())
+        if not as_json:
+            console_models.print_push(outcome)
+    if as_json:
+        console.print_json({"models": outcomes})
 
 
 @synthner.command()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .evaluation.grid.data import GridData
     from .evaluation.grid.effort import Effort
     from .evaluation.grid.progress import GridStatus
+    from .evaluation.report import ReportWritten
 
 _MINUTE, _HOUR = 60, 3600
 
@@ -135,3 +136,21 @@ def duration(seconds: float) -> str:
     if seconds < _HOUR:
         return counted(round(seconds / _MINUTE), "minute")
     return f"{seconds / _HOUR:,.1f} hours"
+
+
+def print_report(written: ReportWritten) -> None:
+    """Say what a report found, and where it is."""
+    for language, said in written.findings.items():
+        for sentence in said:
+            click.echo(f"{language}: {_without_markup(sentence)}")
+    if written.untested:
+        click.echo(f"Nothing was compared in {', '.join(written.untested)}: gold was not at hand.", err=True)
+    click.echo(
+        f"The report on {counted(written.runs, 'run')} is {written.readme}, "
+        f"with {counted(len(written.files), 'table')} and figures."
+    )
+
+
+def _without_markup(text: str) -> str:
+    """Return a line of a report as a terminal shows it best."""
+    return text.replace("**", "").replace("`", "")

@@ -1,0 +1,181 @@
+"""What the statistics of a language support, in sentences; nothing that they do not."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+
+from ..grid.description import FINE_TUNED, GOLD_AND_SYNTHETIC, ORGANIC, PREDICTIONS, SCRATCH, ZERO_SHOT
+from .evidence import LEVEL, Comparison, Evidence
+from .systems import System
+from .tables import size_of_pair
+from .text import code, count, counted, decimal, interval, listed, p_value, size_asked
+
+
+def findings(evidence: Evidence) -> list[str]:
+    """Return what can be said of a language, in Markdown.
+
+    Two systems are called different only where the adjusted p-value of their test is below 0.05. Where it is
+    not, that is said, too, and never that they are alike.
+    """
+    if not evidence.has_gold:
+        return [
+            "Gold was not at hand, so systems could not be compared sentence by sentence: whether two "
+            "differ is not tested. Intervals are put together from those of the runs."
+        ]
+    if not evidence.comparisons:
+        return ["There are no two systems here that differ in one thing alone, so nothing was tested."]
+    found = [
+        *_sentences_of_sources(evidence.of_kind("sources")),
+        *_sentences_of_sizes(evidence.of_kind("sizes")),
+        *_sentences_of_transfer(evidence.of_kind("transfer")),
+        *_sentences_of_lift(evidence.of_kind("lift")),
+    ]
+    if not any(each.is_separated for each in evidence.comparisons):
+        tests = counted(len(evidence.comparisons), "comparison")
+        found.insert(
+            0, f"**Nothing is separated**: in none of {tests} is the adjusted p-value below {LEVEL}."
+        )
+    return found + list(_caveats(evidence))
+
+
+def _sentences_of_sources(compared: Sequence[Comparison]) -> Iterator[str]:
+    """Say at which sizes a source is better or worse than another."""
+    for pairs in _grouped(compared, _curves):
+        first, second = pairs[0].first, pairs[0].second
+        names = f"{code(first.source)} and {code(second.source)}"
+        separated = [each for each in pairs if each.is_separated]
+        if not separated:
+            sizes = _sizes(pairs)
+            yield f"{_where(first)}, {names} are not separated{sizes}: {_numbers(pairs[-1])}."
+            continue
+        rest = [each for each in pairs if not each.is_separated]
+        unknown = f" They are not separated{_sizes(rest)}." if rest else ""
+        for verdict, some in _grouped_by_verdict(separated):
+            most = max(some, key=lambda each: abs(each.difference))
+            at = "" if len(some) == 1 else f", the largest difference being at {size_of_pair(most)}"
+            yield (
+                f"{_where(first)}, {code(first.source)} is **{verdict}** than {code(second.source)}"
+                f"{_sizes(some)}{at}: {_numbers(most)}.{unknown}"
+            )
+            unknown = ""
+
+
+def _sentences_of_sizes(compared: Sequence[Comparison]) -> Iterator[str]:
+    """Say how few organic sentences are worth all of a source."""
+    for pairs in _grouped(compared, _first):
+        worse = [each for each in pairs if each.is_separated and each.difference < 0]
+        better = [each for each in pairs if each.is_separated and each.difference > 0]
+        # The fewest sentences that beat the source, and the most that it beats.
+        for verdict, shown in (("worse", worse[:1]), ("better", better[-1:])):
+            for each in shown:
+                yield (
+                    f"{_where(each.first)}, {_with_size(each.first)} is **{verdict}** than "
+                    f"{_with_size(each.second)}: {_numbers(each)}."
+                )
+        if not worse and not better:
+            yield (
+                f"{_where(pairs[0].first)}, {_with_size(pairs[0].first)} is not separated from organic "
+                f"data at {listed([size_asked(each.second.size) for each in pairs])} sentences."
+            )
+
+
+def _sentences_of_transfer(compared: Sequence[Comparison]) -> Iterator[str]:
+    for each in compared:
+        what = f"fine-tuning on {_with_size(each.first)} after the related language"
+        if each.is_separated:
+            verb = "**gains** over" if each.difference > 0 else "**loses** against"
+        else:
+            verb = "is not separated from"
+        yield f"With {code(each.first.tagger)}, {what} {verb} zero-shot transfer: {_numbers(each)}."
+
+
+def _sentences_of_lift(compared: Sequence[Comparison]) -> Iterator[str]:
+    for pairs in _grouped(compared, _curves):
+        first = pairs[0].first
+        source = code(first.source)
+        done = (
+            f"adding {source} to gold" if first.setting == GOLD_AND_SYNTHETIC else f"learning {source} first"
+        )
+        what = f"With {code(first.tagger)}, {done}"
+        for each in pairs:
+            if each.is_separated:
+                verb = "**gains**" if each.difference > 0 else "**loses**"
+                yield (f"{what} {verb} at {size_asked(each.first.size)} gold sentences: {_numbers(each)}.")
+        rest = [each for each in pairs if not each.is_separated]
+        if rest:
+            yield (
+                f"{what} shows neither gain nor loss at "
+                f"{listed([size_asked(each.first.size) for each in rest])} gold sentences."
+            )
+
+
+def _caveats(evidence: Evidence) -> Iterator[str]:
+    single = sum(len(system.counted) == 1 and system.setting != PREDICTIONS for system in evidence.systems)
+    if single:
+        whose = (
+            "Every system"
+            if single == len(evidence.systems)
+            else f"{counted(single, 'system')} of {len(evidence.systems)}"
+        )
+        yield f"{whose} had one seed. What is said there is about one run: another seed may say otherwise."
+    collapsed = [system for system in evidence.systems if system.collapsed]
+    if collapsed:
+        yield f"Collapsed runs are in the means of {counted(len(collapsed), 'system')}: see their list."
+
+
+def _where(system: System) -> str:
+    if system.setting == PREDICTIONS:
+        return "As predicted"
+    how = {SCRATCH: "from scratch", FINE_TUNED: "fine-tuned", ZERO_SHOT: "zero-shot"}.get(
+        system.setting, system.setting
+    )
+    return f"With {code(system.tagger)}, {how}"
+
+
+def _with_size(system: System) -> str:
+    name = "organic data" if system.source == ORGANIC else code(system.source)
+    return f"{name} at {count(system.true_size)} sentences"
+
+
+def _numbers(each: Comparison) -> str:
+    collapsed = each.first.collapsed + each.second.collapsed
+    remark = f"; {counted(collapsed, 'run')} collapsed" if collapsed else ""
+    runs = [len(system.counted) for system in (each.first, each.second)]
+    if 1 in runs:
+        remark += f"; runs: {runs[0]} against {runs[1]}"
+    p = p_value(each.adjusted_p_value)
+    return (
+        f"{decimal(each.first.f1.mean)} against {decimal(each.second.f1.mean)}, 95 % interval of the "
+        f"difference {interval(each.interval, 3)}, p {p if p.startswith('<') else f'= {p}'}{remark}"
+    )
+
+
+def _sizes(pairs: Sequence[Comparison]) -> str:
+    sizes = [size_of_pair(each) for each in pairs if each.first.size is not None]
+    return f" at {listed(sizes)} sentences" if sizes else ""
+
+
+def _curves(each: Comparison) -> tuple[str, ...]:
+    return (each.first.tagger, each.first.setting, each.first.source, each.second.source)
+
+
+def _first(each: Comparison) -> tuple[object, ...]:
+    return each.first.key
+
+
+def _grouped(
+    compared: Sequence[Comparison], key: Callable[[Comparison], tuple[object, ...]]
+) -> list[list[Comparison]]:
+    grouped: defaultdict[tuple[object, ...], list[Comparison]] = defaultdict(list)
+    for each in compared:
+        grouped[key(each)].append(each)
+    return list(grouped.values())
+
+
+def _grouped_by_verdict(separated: Sequence[Comparison]) -> list[tuple[str, list[Comparison]]]:
+    by_verdict = {
+        "worse": [each for each in separated if each.difference < 0],
+        "better": [each for each in separated if each.difference > 0],
+    }
+    return [(verdict, some) for verdict, some in by_verdict.items() if some]
