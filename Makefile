@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: install test lint quickstart clean
+.PHONY: install test test-ray lint quickstart clean
 
 install: $(INSTALLED)
 
@@ -27,6 +27,19 @@ lint: $(INSTALLED)
 
 test: lint
 	$(BIN)/python -m pytest
+
+# Ray brings forty packages along: it has an environment of its own, which sees the other one.
+RAY := $(VENV)/ray
+
+test-ray: $(RAY)/.installed
+	$(RAY)/bin/python -m pytest tests/test_grid_ray.py
+
+$(RAY)/.installed: $(INSTALLED)
+	$(BIN)/python -m venv $(RAY)
+	$(BIN)/python -c 'import sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' \
+	  > $$($(RAY)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/others.pth
+	$(RAY)/bin/python -m pip install --quiet --editable '.[ray]'
+	touch $@
 
 quickstart: $(INSTALLED)
 	$(BIN)/synthner run examples/quickstart

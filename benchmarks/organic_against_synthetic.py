@@ -131,6 +131,7 @@ def write_release(
                 sources[f"{name}-{rule}"] = {"train": train, "languages": languages}
     release = {
         "name": "organic-against-synthetic",
+        "pretty_name": "Gold against the recorded responses of three models, with a CRF",
         "seed": SEED,
         "languages": {
             code: {"labels": list(TYPES.get(code, USUAL_TYPES)), "gold": {"files": files}}

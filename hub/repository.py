@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -400,7 +401,10 @@ class Repository:
 
 @contextmanager
 def quiet_client() -> Iterator[None]:
-    """Keep huggingface_hub from writing to stderr: no bar where there is no terminal, and no addresses."""
+    """Keep huggingface_hub from writing to stderr: no bar where there is no terminal, and no addresses.
+
+    It takes a table beside a model for a mistake, too.
+    """
     from huggingface_hub import logging
     from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
@@ -411,7 +415,9 @@ def quiet_client() -> Iterator[None]:
     if hide:
         disable_progress_bars()
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*commit a data file")
+            yield
     finally:
         logging.set_verbosity(verbosity)
         if hide:

@@ -171,7 +171,7 @@ class Publisher:
         self.variables = client_variables(hub, token, folder / "home")
         self._output = folder / "stdout", folder / "stderr"
         self._server = subprocess.Popen(
-            [sys.executable, "-c", f"from {__name__} import serve; serve()"],
+            [sys.executable, "-c", f"from {type(self).__module__} import serve; serve()"],
             env=environment(**self.variables),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

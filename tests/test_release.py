@@ -192,4 +192,4 @@ def test_mistakes_in_an_evaluation_are_refused_with_their_line(tmp_path, block, 
     path = write(tmp_path, f"{text}\nevaluation:\n  {block}\n")
     with pytest.raises(ReleaseError, match=message) as caught:
         read_release(path)
-    assert caught.value.where.startswith(f"{path}:")
+    assert (caught.value.where or "").startswith(f"{path}:")

@@ -16,10 +16,10 @@ from ...schema.errors import DataError
 from ...schema.example import Example
 from ..bootstrap import bootstrap_interval
 from ..combination import choose_combination
-from ..crf import CrfSettings, CrfTagger, PreparedExample
+from ..crf import CrfTagger, PreparedExample
 from ..mention_errors import mention_errors
 from ..perturbation import invariance
-from ..recipes import ADAPTED, GOLD_COUNTS, MUCH_GOLD, train_by_recipe
+from ..recipes import ADAPTED, settings_for_gold, train_by_recipe
 from ..scoring import score
 from ..seen_mentions import seen_mentions
 from .cells import FORMAT, Cell, CellData, PlannedCell, cell_data, cell_id, source_of, tests_invariance
@@ -141,7 +141,7 @@ def _train_crf(cell: Cell, sentences: CellData, data: GridData) -> Trained:
 
 def _train_together(examples: Sequence[Example], cell: Cell, data: GridData) -> Trained:
     """Train as the recipe `gold only` does."""
-    tagger = CrfTagger.train(examples, settings=crf_settings(len(examples)))
+    tagger = CrfTagger.train(examples, settings=settings_for_gold(len(examples)))
     known = data.prepared_test(cell.language)
 
     def tag(sentences: Sequence[Sequence[str]]) -> Tags:
@@ -152,18 +152,6 @@ def _train_together(examples: Sequence[Example], cell: Cell, data: GridData) -> 
         return tagger.tag_prepared(prepared)
 
     return Trained(tag, save=lambda folder: tagger.save(folder / CRF_MODEL))
-
-
-def crf_settings(sentences: int) -> CrfSettings:
-    """Return how a CRF is trained on so many sentences together.
-
-    In the recipe `gold only` each counts five times as long as there are few. That is the same as a fifth of
-    the penalty, and takes five times as long.
-    """
-    settings = CrfSettings()
-    if sentences > MUCH_GOLD:
-        return settings
-    return replace(settings, l1=settings.l1 / GOLD_COUNTS, l2=settings.l2 / GOLD_COUNTS)
 
 
 def _invariance(

@@ -1,0 +1,268 @@
+"""The card of a model: `README.md`, rendered from the result of its run.
+
+Every number on it is one of the result, or of the results of other seeds. Every text that is not this
+program's own passes through a function of `markdown`; the template refuses any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from huggingface_hub.repocard_data import EvalResult, eval_results_to_model_index
+
+from ..evaluation.recipes import GOLD_ONLY
+from ..schema.languages import language
+from . import model_tables
+from .front_matter import one_line
+from .markdown import cell, code, count, fenced, prose, share
+from .rendering import rendered_card, template
+
+UNKNOWN_LICENSE = "unknown"
+OTHER_LICENSE = "other"
+
+TASK = "token-classification"
+TASK_NAME = "Named entity recognition"
+
+DECIMALS = 4
+"""Of scores where programs read them."""
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """The gold that a model was tested on.
+
+    Attributes:
+        title: What to call it.
+        hub: Its id on the Hub; None if it is not there.
+        config: Its config there; None where it has one only.
+        revision: The commit there, or `sha256:…` of the files.
+        citation: BibTeX; None where nobody says.
+    """
+
+    title: str
+    hub: str | None
+    config: str | None
+    revision: str
+    citation: str | None
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where sentences that a model has learned come from.
+
+    Attributes:
+        name: What the result calls them.
+        language: Their language.
+        kind: `gold`; `synthetic`, which language models wrote; or `unknown`, which files are.
+        about: Who wrote them, in a sentence; empty where nobody knows.
+        license: The Hub's id of their licence; None where nobody says.
+        hub: Their id on the Hub; None if they are not there.
+        citation: BibTeX; None where nobody says.
+    """
+
+    name: str
+    language: str
+    kind: str
+    about: str
+    license: str | None
+    hub: str | None
+    citation: str | None = None
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What a model card is written from.
+
+    Attributes:
+        repository: `organisation/name`.
+        result: The result of the model that is pushed.
+        recorded: The result of the run, where this model was trained again and tags some sentences otherwise.
+        seeds: The results of all runs that only the seed distinguishes, by seed; this one is among them.
+        origins: Of the sentences it has learned, in the order of the result.
+        benchmark: What it was tested on.
+        head: Where an encoder's labels stand, `first` or `summed`; None for a CRF.
+        base_model: Id of the encoder on the Hub; None where it is not from there, or for a CRF.
+        settings: All hyper-parameters, by name.
+        release: The release whose evaluation it is of.
+    """
+
+    repository: str
+    result: Mapping[str, Any]
+    recorded: Mapping[str, Any] | None
+    seeds: Sequence[Mapping[str, Any]]
+    origins: Sequence[Origin]
+    benchmark: Benchmark
+    head: str | None
+    base_model: str | None
+    settings: Mapping[str, Any]
+    release: str
+
+    @property
+    def languages(self) -> list[str]:
+        """Codes of the languages that it knows: the one it was tested on, then those it has learned."""
+        return list(
+            dict.fromkeys([self.result["cell"]["language"], *(origin.language for origin in self.origins)])
+        )
+
+    @property
+    def learned(self) -> list[Mapping[str, Any]]:
+        """What the result says about the sentences that it has learned."""
+        return learned_parts(self.result)
+
+    @property
+    def license(self) -> str:
+        """The licence that it inherits: that of the data if all has the same, else `unknown` or `other`."""
+        found = {origin.license for origin in self.origins}
+        if None in found or UNKNOWN_LICENSE in found or not found:
+            return UNKNOWN_LICENSE
+        return str(found.pop()) if len(found) == 1 else OTHER_LICENSE
+
+
+def learned_parts(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the parts of the training data that were learned: all, unless gold alone was better."""
+    parts = result["data"]["train"]
+    is_gold_only = (result["combination"] or {}).get("recipe") == GOLD_ONLY
+    return [part for part in parts if not is_gold_only or part["role"] == "gold"]
+
+
+def render_model_card(facts: ModelFacts, existing: str | None = None) -> str:
+    """Render the card of a model.
+
+    Args:
+        facts: What is known about it.
+        existing: The card as it is now. What people wrote outside its generated part is kept, and so are
+            metadata keys that are not generated.
+
+    Raises:
+        DataError: If the existing card's front matter or marks are broken.
+    """
+    return rendered_card(model_front_matter(facts), _body(facts), existing)
+
+
+def model_front_matter(facts: ModelFacts) -> dict[str, Any]:
+    """Return the keys of a model card's metadata, in the order in which they are written."""
+    tags = [language(code_).tag for code_ in facts.languages]
+    on_hub = dict.fromkeys(origin.hub for origin in facts.origins if origin.hub)
+    has_synthetic = any(origin.kind == "synthetic" for origin in facts.origins)
+    return {
+        "language": list(dict.fromkeys(tag.partition("-")[0] for tag in tags)),
+        "license": one_line(facts.license),
+        # A model for transformers is one whose labels stand on first subwords: all others need our loader.
+        "library_name": "transformers" if facts.head == "first" else "synthner",
+        "pipeline_tag": TASK,
+        **({"base_model": one_line(facts.base_model)} if facts.base_model else {}),
+        **({"datasets": [one_line(name) for name in on_hub]} if on_hub else {}),
+        "metrics": ["f1", "precision", "recall"],
+        "tags": ["named-entity-recognition", "synthner", *(["synthetic"] if has_synthetic else [])],
+        "model-index": model_index(facts),
+    }
+
+
+def model_index(facts: ModelFacts) -> list[dict[str, Any]]:
+    """Return the results as `model-index` has them."""
+    scores, (low, high) = facts.result["scores"], facts.result["interval"]
+    micro, benchmark = scores["micro"], facts.benchmark
+    metrics: list[tuple[str, str, float | str]] = [
+        ("f1", "Micro-F1", _rounded(micro["f1"])),
+        ("confidence_interval", "Micro-F1, 95 % bootstrap interval", f"{low:.4f} to {high:.4f}"),
+        ("precision", "Micro precision", _rounded(micro["precision"])),
+        ("recall", "Micro recall", _rounded(micro["recall"])),
+        ("f1", "Macro-F1", _rounded(scores["macro"]["f1"])),
+        ("f1", "Micro-F1, strict IOB2", _rounded(scores["strict"]["f1"])),
+    ]
+    entries = [
+        EvalResult(
+            task_type=TASK,
+            task_name=TASK_NAME,
+            # Required, and an id of the Hub where there is one.
+            dataset_type=one_line(benchmark.hub or "gold"),
+            dataset_name=one_line(f"{benchmark.title} ({facts.result['cell']['language']})"),
+            dataset_config=one_line(benchmark.config) if benchmark.config else None,
+            dataset_split="test",
+            dataset_revision=one_line(benchmark.revision),
+            metric_type=type_,
+            metric_name=name,
+            metric_value=value,
+        )
+        for type_, name, value in metrics
+    ]
+    return _without_none(eval_results_to_model_index(facts.repository.rpartition("/")[2], entries))
+
+
+def _rounded(score: float) -> float:
+    return round(score, DECIMALS)
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_none(each) for key, each in value.items() if each is not None}
+    return [_without_none(each) for each in value] if isinstance(value, list) else value
+
+
+def _body(facts: ModelFacts) -> str:
+    filters = {
+        "cell": cell,
+        "code": code,
+        "count": count,
+        "fenced": fenced,
+        "figure": model_tables.figure,
+        "one_line": one_line,
+        "prose": prose,
+        "share": share,
+    }
+    citations = [facts.benchmark.citation, *(origin.citation for origin in facts.origins)]
+    return template("model_card.md.jinja", filters).render(
+        facts=facts,
+        result=facts.result,
+        cell_=facts.result["cell"],
+        scores=facts.result["scores"],
+        parts=_uses(facts),
+        learned=sum(part["sentences"] for part in facts.learned),
+        tables=model_tables,
+        language_names={code_: language(code_).name for code_ in facts.languages},
+        base_name=_base_name(facts),
+        citations=list(dict.fromkeys(filter(None, citations))),
+        loading=_loading(facts),
+        synthetic=[origin for origin in facts.origins if origin.kind == "synthetic"],
+        unknown=[origin for origin in facts.origins if origin.kind == "unknown"],
+    )
+
+
+def _uses(facts: ModelFacts) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return what each part of the data was used for."""
+    data, learned = facts.result["data"], facts.learned
+    return [
+        *(
+            ("training" if part in learned else "tried on folds of gold, not learned", part)
+            for part in data["train"]
+        ),
+        *([("choosing the best epoch", data["validation"])] if data["validation"] else []),
+        ("testing", data["test"]),
+    ]
+
+
+def _base_name(facts: ModelFacts) -> str | None:
+    """Return what the encoder that it began with is called; a folder by its last name only."""
+    model = facts.result["cell"]["tagger"]["model"]
+    return facts.base_model or (model.rstrip("/").rpartition("/")[2] if model else None)
+
+
+def _loading(facts: ModelFacts) -> str:
+    """Return the Python that loads the model as it was tested."""
+    if facts.head is None:
+        return f"""from pathlib import Path
+
+from huggingface_hub import hf_hub_download
+from synthner.evaluation.crf import CrfTagger
+
+tagger = CrfTagger.load(Path(hf_hub_download("{facts.repository}", "model.crfsuite")))
+tagger.tag([["These", "are", "the", "words", "of", "a", "sentence", "."]])"""
+    return f"""from pathlib import Path
+
+from huggingface_hub import snapshot_download
+from synthner.evaluation.encoder import EncoderTagger
+
+tagger = EncoderTagger.load(Path(snapshot_download("{facts.repository}")))
+tagger.tag([["These", "are", "the", "words", "of", "a", "sentence", "."]])"""

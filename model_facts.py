@@ -1,0 +1,132 @@
+"""What the card of a model is written from: a run, the other seeds of it, and where its data comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from .cards.model_card import Benchmark, ModelFacts, Origin, learned_parts
+from .evaluation.grid.cells import Cell, source_of
+from .evaluation.grid.data import GridData
+from .evaluation.grid.description import CRF, GridSource, GridTagger
+from .evaluation.grid.encoder_cells import RECIPE
+from .evaluation.grid.repeating import Run
+from .evaluation.grid.results import read_results
+from .evaluation.recipes import settings_for_gold
+from .release import Release
+from .schema.manifest import read_manifest
+from .sources.corpora import corpus
+from .sources.gold import Gold
+from .sources.hub_reference import hub_reference
+
+
+def facts_of_model(
+    release: Release, data: GridData, run: Run, result: Mapping[str, Any], repository: str
+) -> ModelFacts:
+    """Gather what the card of a model is written from.
+
+    Args:
+        release: The release with the evaluation.
+        data: The data of its grid.
+        run: The run that the model is of.
+        result: The result that is published with it.
+        repository: Where it is published.
+
+    Raises:
+        DataError: If the data, or the result of another seed, cannot be read.
+    """
+    language, tagger = result["cell"]["language"], run.result["cell"]["tagger"]
+    gold = data.gold(language)
+    is_crf = tagger["kind"] == CRF
+    settings = _settings(run.result)
+    return ModelFacts(
+        repository=repository,
+        result=result,
+        recorded=None,
+        seeds=_runs_of_other_seeds(release.grid.runs, result, run),
+        origins=[_origin(part, run, release, data) for part in learned_parts(result)],
+        benchmark=Benchmark(
+            gold.title if gold.hub else f"the gold of {release.name}",
+            _hub_id(gold),
+            _config_of_gold(data, language) if _hub_id(gold) else None,
+            gold.revision,
+            gold.citation,
+        ),
+        head=None if is_crf else settings["head"],
+        base_model=None if is_crf else _base_model(tagger["model"], data),
+        settings=settings,
+        release=release.name,
+    )
+
+
+def _settings(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all hyper-parameters that a run had."""
+    tagger = result["cell"]["tagger"]
+    if tagger["kind"] == CRF:
+        return asdict(settings_for_gold(sum(part["sentences"] for part in learned_parts(result))))
+    from .evaluation.encoder.settings import settings_by_recipe
+
+    settings = settings_by_recipe(tagger["recipe"] or RECIPE, tagger["model"], changes=tagger["settings"])
+    has_related = any(part["role"] == "related" for part in result["data"]["train"])
+    left_out = ("model", "seed") if has_related else ("model", "seed", "related_epochs", "related_sentences")
+    return {name: value for name, value in asdict(settings).items() if name not in left_out}
+
+
+def _runs_of_other_seeds(runs: Path, shown: Mapping[str, Any], run: Run) -> list[Mapping[str, Any]]:
+    """Return the results of all runs that only the seed distinguishes, by seed, with this one among them."""
+
+    def alike(result: Mapping[str, Any]) -> tuple[Any, ...]:
+        cell = {key: value for key, value in result["cell"].items() if key not in ("seed", "retry_of")}
+        return cell, result["data"]["test"]["sha256"], result["labels"]
+
+    wanted = alike(run.result)
+    others = [
+        result for _, result in read_results(runs) if alike(result) == wanted and result["id"] != run.id
+    ]
+    return sorted([shown, *others], key=lambda result: result["cell"]["seed"])
+
+
+def _origin(part: Mapping[str, Any], run: Run, release: Release, data: GridData) -> Origin:
+    cell = run.result["cell"]
+    source = source_of(Cell(**{**cell, "tagger": GridTagger(**cell["tagger"])}), data.grid)
+    name, language = part["name"], part["language"]
+    if part["role"] in ("gold", "related") or source.is_organic:
+        gold = data.gold(language)
+        return Origin(name, language, "gold", gold.note, gold.license, _hub_id(gold), gold.citation)
+    if source.config is not None:
+        return _origin_of_config(name, language, source.config, release)
+    return _origin_of_files(name, language, source)
+
+
+def _origin_of_config(name: str, language: str, config: str, release: Release) -> Origin:
+    manifest = read_manifest(release.dataset)
+    described = manifest["configs"][config.replace("{language}", language)]
+    about = f"written by {described['model']}, method {described['method']}, for the release {release.name}"
+    return Origin(name, language, "synthetic", about, manifest["license"], None)
+
+
+def _origin_of_files(name: str, language: str, source: GridSource) -> Origin:
+    reference = hub_reference(Path((source.train or "").replace("{language}", language)))
+    if reference is None:
+        return Origin(name, language, "unknown", "", None, None)
+    from .sources.hub import read_hub
+
+    license_ = read_hub(reference.name, config=reference.config, revision=reference.revision).license
+    return Origin(name, language, "unknown", f"from {reference.name} on the Hub", license_, reference.name)
+
+
+def _hub_id(gold: Gold) -> str | None:
+    """Return the id of gold on the Hub; None where it was read from a folder."""
+    return None if gold.hub is None or gold.revision.startswith("sha256:") else gold.hub
+
+
+def _config_of_gold(data: GridData, language: str) -> str | None:
+    source = data.grid.gold[language]
+    return source.config or (corpus(source.corpus).config_of(language) if source.corpus else None)
+
+
+def _base_model(model: str, data: GridData) -> str | None:
+    is_folder = (data.grid.folder / Path(model).expanduser()).is_dir()
+    return None if is_folder else model

@@ -1,0 +1,156 @@
+"""The model card by itself: nothing in the data breaks it, and it says what it must of each kind of model."""
+
+from typing import Any
+
+import pytest
+import yaml
+from huggingface_hub import ModelCard
+
+from synthner.cards.model_card import Benchmark, ModelFacts, Origin, render_model_card
+
+NASTY = "a|b <script>alert(1)</script> [x](http://evil.example) ``` \u202e\n---\n# Heading"
+FIGURES = {"precision": 0.5, "recall": 0.25, "f1": 1 / 3}
+RECALL = {"recall": 0.5, "gold": 4, "correct": 2}
+
+
+def part(role: str, name: str, **others: Any) -> dict[str, Any]:
+    known = {"language": "yor", "reference": "train.jsonl", "revision": None, "sha256": "0" * 64}
+    return {"role": role, "name": name, **known, "sentences": 7, "tokens": 70, "mentions": 14, **others}
+
+
+def result(**others: Any) -> dict[str, Any]:
+    tagger = {"name": "crf", "kind": "crf", "model": None, "recipe": None, "settings": {}}
+    return {
+        "id": "0123456789abcdef01234567",
+        "cell": {
+            "language": "yor",
+            "setting": "scratch",
+            "source": "organic",
+            "size": 7,
+            "seed": 1,
+            "tagger": tagger,
+            "retry_of": None,
+        },
+        "data": {"train": [part("source", "organic")], "validation": None, "test": part("test", "gold")},
+        "labels": ["PER", "LOC"],
+        "scores": {
+            "micro": FIGURES,
+            "macro": FIGURES,
+            "strict": FIGURES,
+            "per_type": {"PER": {**FIGURES, "gold": 8, "predicted": 4, "correct": 2}},
+            "macro_types": ["LOC", "PER"],
+            "errors": dict.fromkeys(
+                ("correct", "boundary", "type", "boundary and type", "missed", "spurious"), 2
+            ),
+            "seen": RECALL,
+            "unseen": RECALL,
+            "invariance": None,
+        },
+        "interval": [0.2, 0.4],
+        "combination": None,
+        "training": {"epochs": None, "best_epoch": None, "validation_f1": []},
+        "collapsed": False,
+        "measured": {"seconds": 1.0, "device": "cpu", "versions": {"synthner": "1"}},
+        **others,
+    }
+
+
+def facts(of: dict[str, Any] | None = None, **others: Any) -> ModelFacts:
+    of = of or result()
+    known: dict[str, Any] = {
+        "repository": "acme/model",
+        "recorded": None,
+        "seeds": [of],
+        "origins": [Origin("organic", "yor", "gold", "", "cc-by-4.0", "acme/gold")],
+        "benchmark": Benchmark("Gold", "acme/gold", "yor", "f" * 40, None),
+        "head": None,
+        "base_model": None,
+        "settings": {"l1": 0.03},
+        "release": "acme/release",
+    }
+    return ModelFacts(result=of, **{**known, **others})
+
+
+def test_nothing_in_the_data_breaks_the_card():
+    nasty = result(
+        labels=["PER", NASTY],
+        data={
+            "train": [part("source", NASTY, reference=NASTY)],
+            "validation": None,
+            "test": part("test", NASTY, revision=NASTY),
+        },
+    )
+    origin = Origin(NASTY, "yor", "unknown", NASTY, NASTY, NASTY, NASTY)
+    benchmark = Benchmark(NASTY, NASTY, NASTY, NASTY, NASTY)
+
+    card = render_model_card(facts(nasty, origins=[origin], benchmark=benchmark, release=NASTY))
+
+    metadata, _, body = card.removeprefix("---\n").partition("\n---\n")
+    outside_of_code = "".join(body.split("````")[::2])
+    assert "<script" not in outside_of_code
+    assert "](http://evil" not in outside_of_code
+    assert "\n# Heading" not in outside_of_code
+    assert "\u202e" not in card
+    assert yaml.safe_load(metadata)["license"].startswith("a|b")
+
+
+@pytest.mark.parametrize(
+    ("licences", "expected", "told"),
+    [
+        (["cc-by-4.0", "cc-by-4.0"], "cc-by-4.0", "**cc-by-4.0**, inherited"),
+        (["cc-by-4.0", None], "unknown", "is unknown"),
+        (["unknown"], "unknown", "is unknown"),
+        (["cc-by-4.0", "cc0-1.0"], "other", "different licences"),
+    ],
+    ids=["all the same", "one not stated", "unknown", "different"],
+)
+def test_a_model_inherits_the_licence_of_its_data(licences, expected, told):
+    origins = [
+        Origin(f"part {number}", "yor", "gold", "", licence, None) for number, licence in enumerate(licences)
+    ]
+
+    card = render_model_card(facts(origins=origins))
+
+    assert ModelCard(card).data.to_dict()["license"] == expected
+    assert told in card
+
+
+def test_synthetic_sentences_that_did_not_help_are_not_called_learned():
+    combined = result(
+        data={
+            "train": [part("gold", "organic"), part("source", "gpt4", sentences=900)],
+            "validation": None,
+            "test": part("test", "gold"),
+        },
+        combination={"recipe": "gold only"},
+    )
+
+    card = render_model_card(facts(combined))
+
+    assert "It has learned from 7 sentences" in card
+    assert "tried on folds of gold, not learned" in card
+
+
+def test_base_model_library_and_tested_language_are_in_the_metadata():
+    tagger = {"name": "x", "kind": "encoder", "model": "org/base", "recipe": "fast", "settings": {}}
+    of = result()
+    of["cell"] = {**of["cell"], "tagger": tagger}
+    related = Origin("gold", "ibo", "gold", "", "cc-by-4.0", None)
+
+    card = render_model_card(facts(of, head="first", base_model="org/base", origins=[related]))
+
+    data = ModelCard(card).data.to_dict()
+    assert (data["base_model"], data["library_name"]) == ("org/base", "transformers")
+    assert data["language"] == ["yo", "ig"]
+    assert 'aggregation_strategy="first"' in card
+
+
+def test_seeds_show_mean_and_standard_deviation():
+    other = result(id="f" * 24, collapsed=True)
+    other["cell"] = {**other["cell"], "seed": 2}
+    other["scores"] = {**other["scores"], "micro": {**FIGURES, "f1": 0.0}}
+
+    card = render_model_card(facts(seeds=[result(), other]))
+
+    assert "0.167 ± 0.236" in card
+    assert "training failed" in card
