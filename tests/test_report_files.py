@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 import pytest
 from PIL import Image
 
-from synthner.evaluation.report import write_report
+from synthner.evaluation.report import Known, write_report
 from synthner.tests.report_runs import Runs
 
 NASTY = 'a|b`c</text><script>alert("x")</script>&$\\frac{_1}$[x](http://evil.example)\u202e\n# h @you'
@@ -16,7 +16,9 @@ def runs(tmp_path):
 
 
 def report(runs, name="report", **options):
-    options = {"title": "A report", "seed": 3, "gold_tags": runs.gold_tags, **options}
+    known = {"gold_tags": runs.gold_tags}
+    known |= {key: options.pop(key) for key in ("gold_tags", "only", "manifest") if key in options}
+    options = {"title": "A report", "seed": 3, "known": Known(**known), **options}
     return write_report(runs.folder, runs.folder.parent / name, **options)
 
 

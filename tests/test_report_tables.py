@@ -1,14 +1,18 @@
 import csv
 import io
 import re
+import shutil
 from statistics import fmean, stdev
 
 import pytest
 from scipy import stats
 
-from synthner.evaluation.report import write_report
+from synthner.evaluation.grid.pool import run_claimed
+from synthner.evaluation.report import Known, write_report
+from synthner.evaluation.report.of_grid import report_on_grid
 from synthner.evaluation.report.published import published_results
 from synthner.schema.errors import DataError
+from synthner.tests.grid_release import planned_grid, write_grid
 from synthner.tests.report_runs import Runs
 
 
@@ -19,7 +23,9 @@ def runs(tmp_path):
 
 def report(runs, **options):
     folder = runs.folder.parent / "report"
-    options = {"title": "A report", "seed": 3, "gold_tags": runs.gold_tags, **options}
+    known = {"gold_tags": runs.gold_tags}
+    known |= {key: options.pop(key) for key in ("gold_tags", "only", "manifest") if key in options}
+    options = {"title": "A report", "seed": 3, "known": Known(**known), **options}
     return write_report(runs.folder, folder, **options)
 
 
@@ -327,3 +333,34 @@ def test_predictions_that_do_not_score_what_the_result_says_are_refused(runs):
     del gold["yor-7"]
     with pytest.raises(DataError, match="1 sentences are in gold or in the predictions"):
         report(runs, gold_tags=lambda language, sha256: gold)
+
+
+def test_the_usable_share_is_of_what_was_asked_for(runs):
+    runs.add_run(0, 0.6)
+    manifest = {
+        "configs": {
+            "yor_gpt4": {"totals": {"requested": 200, "returned": 150, "published": 50}},
+            "yor_<b>recorded": {"totals": {"requested": 0, "returned": 0, "published": 0}},
+        }
+    }
+    written = report(runs, manifest=manifest)
+    assert record(written, "usable-share", config="yor_gpt4")["share"] == "0.25"
+    assert rows_of(page(written), "`yor_gpt4`") == [["`yor_gpt4`", "200", "150", "50", ".25"]]
+    assert "<b>recorded" not in page(written).replace("`yor_<b>recorded`", "")
+    assert "Usable share" not in page(report(runs))
+
+
+def test_the_report_of_a_grid_is_of_its_data_as_it_is_now(tmp_path):
+    plan, data = planned_grid(write_grid(tmp_path))
+    with pytest.raises(DataError, match="nothing to report"):
+        report_on_grid(plan, data, tmp_path / "report", title="A grid")
+    first = plan.cells[0]
+    assert run_claimed(first, data).what == "done"
+    written = report_on_grid(plan, data, tmp_path / "report", title="A grid")
+    assert written.runs == 1
+    assert not written.untested
+    of_other_data = data.grid.runs / ("0" * 24)
+    shutil.copytree(data.grid.runs / first.id, of_other_data)
+    result = (of_other_data / "result.json").read_text(encoding="utf-8")
+    (of_other_data / "result.json").write_text(result.replace(first.id, "0" * 24), encoding="utf-8")
+    assert report_on_grid(plan, data, tmp_path / "report", title="A grid").runs == 1

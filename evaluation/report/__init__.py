@@ -4,6 +4,6 @@ It needs the extra `report`. Tables come as Markdown, CSV and LaTeX, figures as 
 give the same bytes.
 """
 
-from .write import GoldTags, ReportWritten, write_report
+from .write import GoldTags, Known, ReportWritten, write_report
 
-__all__ = ["GoldTags", "ReportWritten", "write_report"]
+__all__ = ["GoldTags", "Known", "ReportWritten", "write_report"]

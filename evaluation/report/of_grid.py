@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ...schema.errors import DataError
+from ...schema.manifest import MANIFEST, read_manifest
 from ..grid.cells import Plan
 from ..grid.data import GridData
 from ..grid.progress import repetition, result_of
-from .write import ReportWritten, write_report
+from .write import Known, ReportWritten, write_report
 
 
 def report_on_grid(
@@ -59,6 +61,9 @@ def report_on_grid(
         title=title,
         seed=data.grid.seed,
         paper=paper,
-        gold_tags=gold_tags,
-        only=only,
+        known=Known(gold_tags, only, _manifest(data.grid.dataset)),
     )
+
+
+def _manifest(dataset: Path) -> Mapping[str, Any] | None:
+    return read_manifest(dataset) if (dataset / MANIFEST).exists() else None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ..grid.description import PREDICTIONS
 from . import published
@@ -24,6 +25,7 @@ from .tables import (
     to_markdown,
 )
 from .text import Name, code, count, counted, file_name, language_name, listed, markdown, prose
+from .usable import usable_share
 
 
 @dataclass(frozen=True)
@@ -108,10 +110,16 @@ def section_of_language(evidence: Evidence, said: Sequence[str]) -> Section:
 
 
 def closing_sections(
-    systems: Sequence[System], evidence: Sequence[Evidence], *, paper: bool
+    systems: Sequence[System],
+    evidence: Sequence[Evidence],
+    *,
+    paper: bool,
+    manifest: Mapping[str, Any] | None = None,
 ) -> list[Section]:
-    """Return what comes last: collapsed runs, and the published numbers."""
+    """Return what comes last: how much could be used, collapsed runs, and the published numbers."""
     sections = []
+    if manifest is not None:
+        sections.append(Section("Usable share", open_tables=(usable_share(manifest, "usable-share"),)))
     failed = collapsed(systems, "collapsed")
     if failed.rows:
         sections.append(Section("Collapsed runs", open_tables=(failed,)))

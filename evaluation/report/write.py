@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ...sources.files import atomic_path
 from . import records
@@ -24,6 +25,7 @@ from .published import records as published_records
 from .systems import System, by_language, read_systems
 from .tables import to_latex
 from .text import file_name
+from .usable import usable_records
 
 README = "README.md"
 TABLES = "tables"
@@ -35,6 +37,22 @@ GoldTags = Callable[[str, str], Mapping[str, Sequence[str]] | None]
 Its arguments are the language and the sha256 of the test set, as results have it; it returns None where it
 has no such test set.
 """
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known beside a folder of runs.
+
+    Attributes:
+        gold_tags: Gives gold, which is not in the folder. Without it systems are not compared.
+        only: Ids of the results to report, where the folder holds those of other grids too; None for all.
+        manifest: Of the dataset that was built; None where there is none.
+    """
+
+    gold_tags: GoldTags | None = None
+    only: Collection[str] | None = None
+    manifest: Mapping[str, Any] | None = None
+
 
 _TABLES_OF_A_LANGUAGE = {
     "results": records.results,
@@ -85,8 +103,7 @@ def write_report(
     title: str,
     seed: int,
     paper: bool = False,
-    gold_tags: GoldTags | None = None,
-    only: Collection[str] | None = None,
+    known: Known | None = None,
 ) -> ReportWritten:
     """Write the report of a folder of runs: a page, its tables and its figures.
 
@@ -98,15 +115,16 @@ def write_report(
         title: Heading of the page.
         seed: Decides the resampled test sets of intervals and tests.
         paper: Whether to set the results beside those of Kamath & Vajjala (2025).
-        gold_tags: Gives gold, which is not in the folder. Without it systems are not compared.
-        only: Ids of the results to report, where the folder holds those of other grids too; all by default.
+        known: What is known beside the runs.
 
     Raises:
         WrongUsageError: If the extra `report` is not installed.
         DataError: If there are no results, some do not belong together, or predictions are not of this gold.
     """
     require_report_extra()
-    systems = read_systems(runs, only)
+    known = known or Known()
+    gold_tags, manifest = known.gold_tags, known.manifest
+    systems = read_systems(runs, known.only)
     evidence = [
         weigh(some, gold_tags(language, some[0].test["sha256"]) if gold_tags else None, seed=seed)
         for language, some in by_language(systems).items()
@@ -115,7 +133,7 @@ def write_report(
     sections = [
         *overview_sections(systems),
         *(section_of_language(each, said[each.systems[0].language]) for each in evidence),
-        *closing_sections(systems, evidence, paper=paper),
+        *closing_sections(systems, evidence, paper=paper, manifest=manifest),
     ]
     files = {
         **{
@@ -126,6 +144,8 @@ def write_report(
         **_csv_files(systems, evidence, paper=paper),
         **_figures(systems, evidence),
     }
+    if manifest is not None:
+        files[f"{TABLES}/usable-share.csv"] = records.to_csv(list(usable_records(manifest))).encode()
     for name, content in files.items():
         _write(folder / name, content)
     # The page comes last: what it shows is there.
