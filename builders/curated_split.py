@@ -22,7 +22,7 @@ from ..schema.waterfall import EXAMPLES_A_STEP, StepCount, Waterfall
 from ..sources.files import write_atomically
 from ..sources.gold import Gold
 from .columns import Batch
-from .curation.curate import HELD_OUT, PASSED_OVER, REPAIR, REPEATS, SELECTION, Curation, Verdict, curate
+from .curation.curate import HELD_OUT, REPAIR, REPEATS, SELECTION, Curation, Verdict, curate
 from .curation.judges import encoder_judge
 from .curation.near_duplicates import near_copies
 from .parquet import row_ids
@@ -176,9 +176,7 @@ class SplitCuration:
             return verdict.reason
         if self._curation is None or not self._curation.selection.share:
             return "nothing of it helps"
-        if not example.mentions or verdict.reason == PASSED_OVER:
-            return verdict.reason
-        return "agrees too little with gold"
+        return "agrees too little with gold" if example.mentions else verdict.reason
 
     def _steps(self, curation: Curation) -> Iterator[CurationStep]:
         """Say what each step did, each repair by itself."""

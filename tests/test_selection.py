@@ -44,21 +44,6 @@ def test_the_share_that_is_kept_is_the_one_that_agrees_best():
     assert not selected.gains
 
 
-def of_type(examples, type_):
-    return [each for each in examples if {mention.type for mention in each.mentions} == {type_}]
-
-
-@pytest.mark.parametrize("rare", ["PER", "LOC"])
-def test_what_is_kept_is_balanced_towards_the_types_of_gold(rare):
-    [common] = {"PER", "LOC"} - {rare}
-    many = sentences(400, name="synthetic")
-    synthetic = [*of_type(many, common)[:60], *of_type(many, rare)[:20]]
-    gold = [*of_type(GOLD, rare)[:6], *of_type(GOLD, common)[:2]]
-    kept = [synthetic[place] for place in select(synthetic, gold, seed=0).kept]
-    assert len(kept) == 60
-    assert len(of_type(kept, rare)) == 20
-
-
 def test_sentences_without_a_mention_are_kept_at_most_twice_as_often_as_gold_has_them():
     named, plain = ([each for each in SOUND if bool(each.mentions) == wanted] for wanted in (True, False))
     gold = [*[each for each in GOLD if each.mentions][:8], *[each for each in GOLD if not each.mentions][:1]]

@@ -159,13 +159,10 @@ def curate(
     for place, one, judged in zip(work.left, repaired.repaired, selected.agreement, strict=True):
         work.verdicts[place] = Verdict(changes=one.changes, agreement=judged)
     kept = set(selected.kept)
-    least = min((selected.agreement[number] for number in kept if examples[number].mentions), default=0.0)
     work.drop(
         SELECTION,
         [
-            None
-            if number in kept
-            else _why_not_selected(example, selected.agreement[number] > least, selected)
+            None if number in kept else _why_not_selected(example, selected)
             for number, example in enumerate(examples)
         ],
     )
@@ -231,16 +228,12 @@ def _why_no_labels(agreement: Agreement | None, consistent: Consistency | None) 
     return None
 
 
-PASSED_OVER = "names only types that better sentences have enough of"
-"""Why a sentence is not kept that agrees with gold better than some that are."""
-
-
-def _why_not_selected(example: Example, agrees_enough: bool, selected: Selection) -> str:
+def _why_not_selected(example: Example, selected: Selection) -> str:
     if not selected.share:
         return "no share of the data is likely enough to help"
-    if not example.mentions:
-        return "has no mention, and agrees less with gold than such sentences that are kept"
-    return PASSED_OVER if agrees_enough else "agrees less with gold than what is kept"
+    if example.mentions:
+        return "agrees less with gold than what is kept"
+    return "has no mention, and agrees less with gold than such sentences that are kept"
 
 
 def _findings_on_data(synthetic: Sequence[Example], steps: Mapping[str, StepOutcome]) -> Iterator[str]:

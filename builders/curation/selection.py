@@ -17,16 +17,14 @@ more: what agrees least with gold is what one would not want to publish.
 On the folds the CRF ranks, whichever judge is given: an encoder would have to be fine-tuned six times more,
 to choose between two shares. The judge that is given decides which sentences the chosen share is made of.
 
-What is kept is balanced towards gold: a sentence all of whose mentions are of types that the better ones have
-too much of already is passed over, as long as there are others. Sentences without a mention are ranked for
-themselves, and kept at most twice as often as gold has them. Length is left as it is: models write shorter
-sentences than gold has, and taking as many of each length as gold has them left too few to learn from.
+Sentences without a mention are ranked for themselves, and kept at most twice as often as gold has them.
+Otherwise types and lengths are left as the ranking has them: balancing them towards gold was tried, and
+gained nothing (`docs/curation.md`).
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -47,10 +45,6 @@ CLEARLY_MORE = 2
 
 # A model that labels too little writes many sentences without a mention. Some teach what is no name.
 _WITHOUT_MENTIONS = 2
-
-# A type is had too much of at this multiple of its share in gold, once there are some mentions to count.
-_TOO_MUCH = 1.3
-_MENTIONS_TO_COUNT = 50
 
 # More sentences than these would only cost time: to learn from, and to judge all by.
 SENTENCES_TO_LEARN = 3000
@@ -153,39 +147,11 @@ def _best(
     ranked = sorted(range(len(synthetic)), key=lambda place: (-agreement[place], place))
     with_mentions = [place for place in ranked if _has_mention(synthetic[place])]
     without = [place for place in ranked if not _has_mention(synthetic[place])]
-    kept = _balanced(with_mentions, synthetic, gold, math.ceil(share * len(with_mentions)))
-    plain = without[: math.ceil(share * len(without))]
+    kept, plain = (places[: math.ceil(share * len(places))] for places in (with_mentions, without))
     share_of_gold = sum(map(_has_mention, gold)) / len(gold)
     if share_of_gold:
         plain = plain[: round(_WITHOUT_MENTIONS * len(kept) * (1 - share_of_gold) / share_of_gold)]
     return sorted([*kept, *plain])
-
-
-def _balanced(
-    ranked: Sequence[int], synthetic: Sequence[Example], gold: Sequence[Example], count: int
-) -> list[int]:
-    """Return so many of the best places, their types balanced towards gold as far as there are others."""
-    wanted = _shares_of_types(synthetic, gold)
-    have: Counter[str] = Counter()
-    taken, passed_over = [], []
-    for place in ranked:
-        types = [mention.type for mention in synthetic[place].mentions]
-        most = _TOO_MUCH * have.total()
-        if have.total() > _MENTIONS_TO_COUNT and all(have[type_] > wanted[type_] * most for type_ in types):
-            passed_over.append(place)
-            continue
-        taken.append(place)
-        have.update(types)
-        if len(taken) == count:
-            return taken
-    return [*taken, *passed_over[: count - len(taken)]]
-
-
-def _shares_of_types(synthetic: Sequence[Example], gold: Sequence[Example]) -> dict[str, float]:
-    """Return the share of each type among gold's mentions; gold is taken to have one mention more of each."""
-    of_gold = Counter(mention.type for example in gold for mention in example.mentions)
-    types = {mention.type for example in synthetic for mention in example.mentions} | set(of_gold)
-    return {type_: (of_gold[type_] + 1) / (of_gold.total() + len(types)) for type_ in sorted(types)}
 
 
 def _has_mention(example: Example) -> bool:
