@@ -9,28 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import __version__, console, console_evaluation, console_models
+from . import __version__, console, console_evaluation
+from .cli_evaluation import evaluate, grid_status_of, push_model, report
+from .cli_options import config_option, file, format_option, json_option, open_release, release_argument
 from .schema.errors import DataError, SynthnerError, WrongUsageError
 
 if TYPE_CHECKING:
-    from .evaluation.grid.cells import Plan
-    from .evaluation.grid.data import GridData
-    from .evaluation.grid.progress import GridStatus
     from .generation.generate import GenerateSummary
     from .release import Release
     from .schema.labels import LabelSet
 
 GO_ON = "Interrupted. What is done is kept: run the same command again to go on."
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
-config_option = click.option(
-    "--config", "only", multiple=True, metavar="NAME", help="Only this config; may be given several times."
-)
-format_option = click.option(
-    "--format", "format_", metavar="NAME", help="Format of the files; recognised where it is not given."
-)
-release_argument = click.argument("release", type=click.Path(path_type=Path), default="release.yaml")
-file = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -71,7 +60,7 @@ def generate(release: Path, only: tuple[str, ...], dry_run: bool, as_json: bool)
     Every response is in the journal before anything else happens to it: run it again after an interruption,
     and only what is missing is asked. RELEASE is a release.yaml or its folder.
     """
-    opened = _open(release)
+    opened = open_release(release)
     if dry_run:
         _show_plan(opened, only, as_json)
         return
@@ -94,7 +83,7 @@ def build(release: Path, explain: str | None, as_json: bool) -> None:
     Datapoints are recovered, checked and packaged, and the card is written; no model is asked. What is built
     already is not built again. RELEASE is a release.yaml or its folder.
     """
-    opened = _open(release)
+    opened = open_release(release)
     manifest = _build(opened)
     if explain is not None:
         from .builders.explain import explain as explained
@@ -164,7 +153,7 @@ def publish(
     `hf auth login`, HF_TOKEN, or a CI job's trusted publisher. With --to it is a folder, laid out as the Hub
     wants it. RELEASE is a release.yaml or its folder.
     """
-    opened = _open(release)
+    opened = open_release(release)
     if folder is not None:
         if dry_run or pull_request or rehearse:
             raise WrongUsageError("--to publishes to a folder: it goes with no other option of publishing")
@@ -191,14 +180,14 @@ def status(release: Path, as_json: bool) -> None:
     from .generation.generate import status as generation_status
     from .schema.manifest import MANIFEST, read_manifest
 
-    opened = _open(release)
+    opened = open_release(release)
     generated = generation_status(opened)
     built = read_manifest(opened.dataset)["configs"] if (opened.dataset / MANIFEST).exists() else {}
     published = {
         name: {split: facts["examples"] for split, facts in config["splits"].items()}
         for name, config in built.items()
     }
-    evaluated = _grid_status(opened)
+    evaluated = grid_status_of(opened)
     if as_json:
         console.print_json(
             {
@@ -225,7 +214,7 @@ def run(release: Path, folder: Path | None, as_json: bool) -> None:
 
     Every config is loaded back at the end. RELEASE is a release.yaml or its folder.
     """
-    opened = _open(release)
+    opened = open_release(release)
     summary = _generate(opened)
     manifest = _build(opened)
     if not as_json:
@@ -236,124 +225,6 @@ def run(release: Path, folder: Path | None, as_json: bool) -> None:
         console.print_json({**published, "generated": summary.as_json(), "totals": totals})
     if summary.failed:
         raise click.exceptions.Exit(1)
-
-
-@synthner.command()
-@release_argument
-@click.option(
-    "--workers",
-    type=click.IntRange(min=1),
-    help="Processes at once; by default one a core, or one where an encoder is trained.",
-)
-@click.option("--ray", "address", metavar="ADDRESS", help="Run on a Ray cluster; `auto` finds one.")
-@click.option(
-    "--gpus", type=click.FloatRange(min=0), help="GPUs, or share of one, that an encoder takes on Ray."
-)
-@click.option("--dry-run", is_flag=True, help="Print the grid and what it takes; train nothing.")
-@json_option
-def evaluate(
-    release: Path, workers: int | None, address: str | None, gpus: float | None, dry_run: bool, as_json: bool
-) -> None:
-    """Train taggers on the data and test them on gold.
-
-    Every cell of the grid that `evaluation` in the release describes gets a result in `runs`. What has one is
-    not run again. RELEASE is a release.yaml or its folder.
-    """
-    if address is not None and workers is not None:
-        raise WrongUsageError("Ray decides how many cells run at once: --ray goes without --workers")
-    if address is None and gpus is not None:
-        raise WrongUsageError("--gpus is a share of a Ray cluster's GPUs: it goes with --ray")
-    plan, data = _plan_grid(_open(release))
-    if not plan.cells and not plan.left_out:
-        raise DataError(
-            "the evaluation has no cell",
-            where=str(release),
-            hint="A CRF cannot be fine-tuned, and gold is not added to itself: name a tagger with a `model`, "
-            "another setting or another source under `evaluation`.",
-        )
-    if dry_run:
-        _show_grid(plan, data, as_json)
-        return
-    with console_evaluation.GridProgress(plan, data) as watcher:
-        if address is None:
-            from .evaluation.grid.pool import run_cells
-
-            run_cells(plan, data, workers=workers, watcher=watcher)
-        else:
-            from .evaluation.grid.ray_cluster import run_cells_on_ray
-
-            run_cells_on_ray(plan, data, address=address, watcher=watcher, gpus=gpus)
-    _end_grid(plan, data, release, as_json)
-
-
-@synthner.command()
-@release_argument
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="The report's folder; by default `report`."
-)
-@click.option("--paper", is_flag=True, help="Set the numbers of Kamath & Vajjala (2025) beside ours.")
-@json_option
-def report(release: Path, output: Path | None, paper: bool, as_json: bool) -> None:
-    """Write what the evaluation has found: tables, learning curves, and findings.
-
-    Only results of the data as it is now are reported, and gold is needed to compare sources. Figures need
-    `pip install 'synthner[report]'`. RELEASE is a release.yaml or its folder.
-    """
-    from .evaluation.report.of_grid import report_on_grid
-
-    opened = _open(release)
-    plan, data = _plan_grid(opened)
-    written = report_on_grid(
-        plan, data, output or opened.folder / "report", title=opened.pretty_name, paper=paper
-    )
-    if as_json:
-        console.print_json(written.as_json())
-    else:
-        console_evaluation.print_report(written)
-
-
-@synthner.command("push-model")
-@click.argument("cells", metavar="CELL...", nargs=-1, required=True)
-@click.option(
-    "--to",
-    required=True,
-    metavar="ORG/NAME",
-    help="The repository; {cell}, {language}, {source}, {tagger}, {size} and {seed} in it are the cell's.",
-)
-@click.option(
-    "--release",
-    type=click.Path(path_type=Path),
-    default="release.yaml",
-    show_default=True,
-    help="The release whose evaluation it is.",
-)
-@click.option("--dry-run", is_flag=True, help="Train, compare, say what would be pushed; send nothing.")
-@click.option("--private", is_flag=True, help="Make a new repository private.")
-@json_option
-def push_model(
-    cells: tuple[str, ...], to: str, release: Path, dry_run: bool, private: bool, as_json: bool
-) -> None:
-    """Push the tagger of a cell to the Hub, and load it back.
-
-    CELL is the id of a cell in `runs`, or its beginning. Runs keep no weights: the tagger is trained again,
-    and pushed if it tags the test sentences as it did. Card, results and predictions go with it.
-    """
-    from .model_publication import plan_push, push_model, repositories_of
-
-    opened = _open(release)
-    told = console_models.say_what_is_trained
-    outcomes = []
-    for run, repository in repositories_of(opened, cells, to):
-        outcome = (
-            plan_push(opened, run, repository, started=told)
-            if dry_run
-            else push_model(opened, run, repository, private=private, started=told)
-        )
-        outcomes.append(outcome.as_json())
-        if not as_json:
-            console_models.print_push(outcome)
-    if as_json:
-        console.print_json({"models": outcomes})
 
 
 @synthner.command()
@@ -481,6 +352,10 @@ def train(
         console.print_trained(outcome)
 
 
+for _command in (evaluate, report, push_model):
+    synthner.add_command(_command)
+
+
 def main() -> None:
     """Run the command line: a user's error ends in a sentence, never in a traceback."""
     console.prepare_streams()
@@ -500,12 +375,6 @@ def main() -> None:
         console.print_error(SynthnerError(error.strerror or str(error), where=error.filename or "output"))
         sys.exit(SynthnerError.exit_status)
     sys.exit(status_ if isinstance(status_, int) else 0)
-
-
-def _open(path: Path) -> Release:
-    from .release import read_release
-
-    return read_release(path)
 
 
 def _names_a_release(path: Path) -> bool:
@@ -600,48 +469,6 @@ def _rehearse(release: Release, options: list[str], *, times: int) -> None:
     click.echo("This was a rehearsal: nothing has left this machine.", err=True)
 
 
-def _plan_grid(release: Release) -> tuple[Plan, GridData]:
-    from .evaluation.grid.cells import plan_cells
-    from .evaluation.grid.data import GridData
-    from .evaluation.grid.encoder_cells import check_taggers
-
-    check_taggers(release.grid)
-    data = GridData(release.grid)
-    return plan_cells(data), data
-
-
-def _end_grid(plan: Plan, data: GridData, release: Path, as_json: bool) -> None:
-    from .evaluation.grid.progress import grid_status
-
-    status_ = grid_status(plan, data)
-    if as_json:
-        console.print_json(status_.as_json())
-    else:
-        console_evaluation.print_grid_status(status_)
-        click.echo(f"The results are in {data.grid.runs}. Next: synthner report {shlex.quote(str(release))}")
-    if not status_.complete:
-        raise click.exceptions.Exit(1)
-
-
-def _grid_status(release: Release) -> GridStatus | None:
-    """Return how far the evaluation is; None where it has not begun."""
-    from .evaluation.grid.progress import grid_status
-
-    return grid_status(*_plan_grid(release)) if release.grid.runs.is_dir() else None
-
-
-def _show_grid(plan: Plan, data: GridData, as_json: bool) -> None:
-    from .evaluation.grid.effort import effort_of
-    from .evaluation.grid.progress import grid_status
-
-    status_ = grid_status(plan, data)
-    effort = effort_of(plan, data)
-    if as_json:
-        console.print_json(status_.as_json() | {"effort": [each.as_json() for each in effort]})
-    else:
-        console_evaluation.print_grid_plan(plan, status_, effort)
-
-
 def _show_plan(release: Release, only: tuple[str, ...], as_json: bool) -> None:
     from .generation.plan import plan_summary
 
@@ -657,7 +484,7 @@ def _validate_release(path: Path, as_json: bool) -> None:
     from .schema.manifest import MANIFEST
     from .sources.gold import load_gold
 
-    release = _open(path)
+    release = open_release(path)
     sources = {config.language.code: config.gold for config in release.configs}
     gold = {code: load_gold(source, code, iob2_policy=release.gates.iob2) for code, source in sources.items()}
     built = (release.dataset / MANIFEST).exists()

@@ -1,0 +1,179 @@
+"""The commands of the evaluation. Nothing heavy is imported until the command that needs it runs."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from . import console, console_evaluation, console_models
+from .cli_options import json_option, open_release, release_argument
+from .schema.errors import DataError, WrongUsageError
+
+if TYPE_CHECKING:
+    from .evaluation.grid.cells import Plan
+    from .evaluation.grid.data import GridData
+    from .evaluation.grid.progress import GridStatus
+    from .release import Release
+
+
+@click.command()
+@release_argument
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Processes at once; by default one a core, or one where an encoder is trained.",
+)
+@click.option("--ray", "address", metavar="ADDRESS", help="Run on a Ray cluster; `auto` finds one.")
+@click.option(
+    "--gpus", type=click.FloatRange(min=0), help="GPUs, or share of one, that an encoder takes on Ray."
+)
+@click.option("--dry-run", is_flag=True, help="Print the grid and what it takes; train nothing.")
+@json_option
+def evaluate(
+    release: Path, workers: int | None, address: str | None, gpus: float | None, dry_run: bool, as_json: bool
+) -> None:
+    """Train taggers on the data and test them on gold.
+
+    Every cell of the grid that `evaluation` in the release describes gets a result in `runs`. What has one is
+    not run again. RELEASE is a release.yaml or its folder.
+    """
+    if address is not None and workers is not None:
+        raise WrongUsageError("Ray decides how many cells run at once: --ray goes without --workers")
+    if address is None and gpus is not None:
+        raise WrongUsageError("--gpus is a share of a Ray cluster's GPUs: it goes with --ray")
+    plan, data = _plan_grid(open_release(release))
+    if not plan.cells and not plan.left_out:
+        raise DataError(
+            "the evaluation has no cell",
+            where=str(release),
+            hint="A CRF cannot be fine-tuned, and gold is not added to itself: name a tagger with a `model`, "
+            "another setting or another source under `evaluation`.",
+        )
+    if dry_run:
+        _show_grid(plan, data, as_json)
+        return
+    with console_evaluation.GridProgress(plan, data) as watcher:
+        if address is None:
+            from .evaluation.grid.pool import run_cells
+
+            run_cells(plan, data, workers=workers, watcher=watcher)
+        else:
+            from .evaluation.grid.ray_cluster import run_cells_on_ray
+
+            run_cells_on_ray(plan, data, address=address, watcher=watcher, gpus=gpus)
+    _end_grid(plan, data, release, as_json)
+
+
+@click.command()
+@release_argument
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="The report's folder; by default `report`."
+)
+@click.option("--paper", is_flag=True, help="Set the numbers of Kamath & Vajjala (2025) beside ours.")
+@json_option
+def report(release: Path, output: Path | None, paper: bool, as_json: bool) -> None:
+    """Write what the evaluation has found: tables, learning curves, and findings.
+
+    Only results of the data as it is now are reported, and gold is needed to compare sources. Figures need
+    `pip install 'synthner[report]'`. RELEASE is a release.yaml or its folder.
+    """
+    from .evaluation.report.of_grid import report_on_grid
+
+    opened = open_release(release)
+    plan, data = _plan_grid(opened)
+    written = report_on_grid(
+        plan, data, output or opened.folder / "report", title=opened.pretty_name, paper=paper
+    )
+    if as_json:
+        console.print_json(written.as_json())
+    else:
+        console_evaluation.print_report(written)
+
+
+@click.command("push-model")
+@click.argument("cells", metavar="CELL...", nargs=-1, required=True)
+@click.option(
+    "--to",
+    required=True,
+    metavar="ORG/NAME",
+    help="The repository; {cell}, {language}, {source}, {tagger}, {size} and {seed} in it are the cell's.",
+)
+@click.option(
+    "--release",
+    type=click.Path(path_type=Path),
+    default="release.yaml",
+    show_default=True,
+    help="The release whose evaluation it is.",
+)
+@click.option("--dry-run", is_flag=True, help="Train, compare, say what would be pushed; send nothing.")
+@click.option("--private", is_flag=True, help="Make a new repository private.")
+@json_option
+def push_model(
+    cells: tuple[str, ...], to: str, release: Path, dry_run: bool, private: bool, as_json: bool
+) -> None:
+    """Push the tagger of a cell to the Hub, and load it back.
+
+    CELL is the id of a cell in `runs`, or its beginning. Runs keep no weights: the tagger is trained again,
+    and pushed if it tags the test sentences as it did. Card, results and predictions go with it.
+    """
+    from .model_publication import plan_push, push_model, repositories_of
+
+    opened = open_release(release)
+    told = console_models.say_what_is_trained
+    outcomes = []
+    for run, repository in repositories_of(opened, cells, to):
+        outcome = (
+            plan_push(opened, run, repository, started=told)
+            if dry_run
+            else push_model(opened, run, repository, private=private, started=told)
+        )
+        outcomes.append(outcome.as_json())
+        if not as_json:
+            console_models.print_push(outcome)
+    if as_json:
+        console.print_json({"models": outcomes})
+
+
+def _plan_grid(release: Release) -> tuple[Plan, GridData]:
+    from .evaluation.grid.cells import plan_cells
+    from .evaluation.grid.data import GridData
+    from .evaluation.grid.encoder_cells import check_taggers
+
+    check_taggers(release.grid)
+    data = GridData(release.grid)
+    return plan_cells(data), data
+
+
+def _end_grid(plan: Plan, data: GridData, release: Path, as_json: bool) -> None:
+    from .evaluation.grid.progress import grid_status
+
+    status_ = grid_status(plan, data)
+    if as_json:
+        console.print_json(status_.as_json())
+    else:
+        console_evaluation.print_grid_status(status_)
+        click.echo(f"The results are in {data.grid.runs}. Next: synthner report {shlex.quote(str(release))}")
+    if not status_.complete:
+        raise click.exceptions.Exit(1)
+
+
+def grid_status_of(release: Release) -> GridStatus | None:
+    """Return how far the evaluation is; None where it has not begun."""
+    from .evaluation.grid.progress import grid_status
+
+    return grid_status(*_plan_grid(release)) if release.grid.runs.is_dir() else None
+
+
+def _show_grid(plan: Plan, data: GridData, as_json: bool) -> None:
+    from .evaluation.grid.effort import effort_of
+    from .evaluation.grid.progress import grid_status
+
+    status_ = grid_status(plan, data)
+    effort = effort_of(plan, data)
+    if as_json:
+        console.print_json(status_.as_json() | {"effort": [each.as_json() for each in effort]})
+    else:
+        console_evaluation.print_grid_plan(plan, status_, effort)
