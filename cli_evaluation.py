@@ -75,7 +75,7 @@ def evaluate(
 @click.option("--paper", is_flag=True, help="Set the numbers of Kamath & Vajjala (2025) beside ours.")
 @json_option
 def report(release: Path, output: Path | None, paper: bool, as_json: bool) -> None:
-    """Write what the evaluation has found: tables, learning curves, and findings.
+    """Write tables, learning curves and findings of the evaluation.
 
     Only results of the data as it is now are reported, and gold is needed to compare sources. Figures need
     `pip install 'synthner[report]'`. RELEASE is a release.yaml or its folder.
