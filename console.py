@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from .builders.explain import History
     from .evaluation.scoring import Figures, Score, TypeFigures
     from .evaluation.train import TrainOutcome
-    from .generation.generate import ConfigStatus, GenerateSummary, Outcome
+    from .generation.generate import ConfigStatus, GenerateSummary
     from .generation.plan import PlanSummary
+    from .generation.watching import Outcome
     from .hub.folder import Published
     from .hub.publish import Plan
     from .hub.verification import VerifiedConfig

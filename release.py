@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,12 +28,19 @@ from .evaluation.grid.description import (
 from .schema.errors import DataError, ReleaseError
 from .schema.labels import LabelSet
 from .schema.languages import Language, language
+from .schema.prices import Prices
 from .schema.validation import explain, first_error, nearest, unknown_key
 from .schema.yaml_source import KeyPath, YamlSource
 from .sources.corpora import corpus
 from .sources.gold import GoldSource
 
 SPLITS = ("train", "validation", "test")
+
+ENGINES = ("openai", "openai_batch", "transformers", "vllm", "ray", "recorded")
+"""The engines that come along, by name."""
+
+ENGINES_OF_OTHERS = "synthner.engines"
+"""The group of the entry points by which other packages bring engines."""
 
 # The paper's m and n.
 EXAMPLES_IN_A_PROMPT = 10
@@ -46,7 +54,7 @@ class Generator:
     Attributes:
         name: The second half of its configs' names.
         method: How data is made, for example `seeded`.
-        engine: Who answers: `openai` or `recorded`.
+        engine: Who answers, for example `openai`.
         model: The model, by the name that its server knows.
         format: How datapoints are written in prompt and answer; None for what suits the engine.
         examples: Gold datapoints shown in a prompt (the paper's m).
@@ -58,6 +66,7 @@ class Generator:
         languages: Codes of the languages it is used for.
         curation: Whether its train split is curated against gold.
         judge: An encoder that judges labels there, by its folder or id on the Hub; None for a CRF.
+        prices: What tokens cost; None where the release does not say.
     """
 
     name: str
@@ -74,6 +83,7 @@ class Generator:
     languages: tuple[str, ...]
     curation: bool
     judge: str | None = None
+    prices: Prices | None = None
 
 
 @dataclass(frozen=True)
@@ -133,6 +143,8 @@ class Release:
         authors: Who publishes it.
         contact: Where questions go.
         grid: The experiments that say what the data is worth.
+        max_cost: What all calls together may cost; None for no limit.
+        currency: What prices and costs are in.
     """
 
     path: Path
@@ -147,6 +159,8 @@ class Release:
     authors: tuple[str, ...]
     contact: str | None
     grid: Grid
+    max_cost: float | None = None
+    currency: str = "USD"
 
     @property
     def folder(self) -> Path:
@@ -202,6 +216,8 @@ def read_release(path: Path) -> Release:
         authors=tuple(value.get("authors", ())),
         contact=value.get("contact"),
         grid=_grid(source, folder, generators),
+        max_cost=value.get("max_cost"),
+        currency=value.get("currency", Release.currency),
     )
 
 
@@ -228,11 +244,18 @@ def _generator(source: YamlSource, name: str) -> Generator:
     languages = tuple(value.get("languages", source.value["languages"]))
     for index, code in enumerate(languages):
         _check_named(source, ("generators", name, "languages", index), code, source.value["languages"])
+    engine = value["engine"]
+    if engine not in ENGINES and engine not in (brought := entry_points(group=ENGINES_OF_OTHERS).names):
+        raise ReleaseError(
+            f"generators.{name}.engine: there is no engine `{engine}`",
+            where=source.where(("generators", name, "engine")),
+            hint=nearest(engine, sorted({*ENGINES, *brought})),
+        )
     curation = value.get("curation", False)
     return Generator(
         name=name,
         method=value["method"],
-        engine=value["engine"],
+        engine=engine,
         model=value["model"],
         format=value.get("format"),
         examples=value.get("examples", EXAMPLES_IN_A_PROMPT),
@@ -240,10 +263,11 @@ def _generator(source: YamlSource, name: str) -> Generator:
         calls=value.get("calls", {}),
         seeds_from={split: value.get("seeds_from", {}).get(split, "train") for split in SPLITS},
         sampling=value.get("sampling", {}),
-        settings=value.get(value["engine"], {}),
+        settings=value.get(engine, {}) if engine in ENGINES else value.get("settings", {}),
         languages=languages,
         curation=bool(curation),
         judge=curation["judge"] if isinstance(curation, dict) else None,
+        prices=Prices(**value["prices"]) if "prices" in value else None,
     )
 
 

@@ -96,6 +96,8 @@ class Reply:
         error: Why there is no answer; None if there is one. A reply with an error is asked for again.
         started: Unix time at which the request was sent; 0 for a recorded response, whose time is not known.
         finished: Unix time at which the response was complete; 0 as well.
+        lost_attempts: Attempts that came to nothing and may have been paid for: the server had the request,
+            and no answer arrived.
     """
 
     raw: str
@@ -106,3 +108,4 @@ class Reply:
     error: str | None
     started: float
     finished: float
+    lost_attempts: int = 0

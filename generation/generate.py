@@ -3,49 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any
 
 from ..release import Config, Release
-from .calls import Call, Reply
-from .engines import make_engine
+from .budget import Budget
+from .config_run import ConfigRun
 from .journal import Journal, Progress
 from .plan import chosen_configs, planned_calls
-
-Outcome = Literal["answered", "failed"]
-
-
-class Watcher(Protocol):
-    """Who is told how a run goes."""
-
-    def begin(self, config: str, to_ask: Mapping[str, int]) -> None:
-        """A config begins, with so many calls to ask for, by split."""
-        ...
-
-    def advance(self, config: str, split: str, outcome: Outcome) -> None:
-        """A call of a config was answered, or has failed for this run."""
-        ...
-
-    def stopping(self, under_way: int) -> None:
-        """The user asked to stop; so many calls are under way, paid for and waited for.
-
-        A second interrupt does not wait for them.
-        """
-        ...
-
-
-class Unwatched:
-    """A watcher that tells nobody."""
-
-    def begin(self, config: str, to_ask: Mapping[str, int]) -> None:
-        """Do nothing."""
-
-    def advance(self, config: str, split: str, outcome: Outcome) -> None:
-        """Do nothing."""
-
-    def stopping(self, under_way: int) -> None:
-        """Do nothing."""
+from .watching import Unwatched, Watcher
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +45,26 @@ class GenerateSummary:
         answered: Calls that this run got an answer for.
         failed: Calls that this run tried in vain; the next run asks for them again.
         configs: Where each config stands.
+        cost: What this run's calls cost, as far as it is known; None where no generator has prices.
+        spent: What all calls of the release have cost so far at most, by what the journal knows.
+        beyond_max_cost: Calls that were not sent, for they might have cost more than the release allows.
     """
 
     answered: int
     failed: int
     configs: Mapping[str, ConfigStatus]
+    cost: float | None = None
+    spent: float = 0.0
+    beyond_max_cost: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """Return the figures as `--json` prints them."""
         return {
             "answered": self.answered,
             "failed": self.failed,
+            "cost": self.cost,
+            "spent": self.spent,
+            "beyond_max_cost": self.beyond_max_cost,
             "configs": {name: status.as_json() for name, status in self.configs.items()},
         }
 
@@ -109,22 +84,28 @@ def generate(
 
     Raises:
         WrongUsageError: If a name in `only` is no config.
-        ReleaseError: If a config cannot be planned.
+        ReleaseError: If a config cannot be planned, or its prices cannot keep to `max_cost`.
         DataError: If gold, recorded responses or the journal cannot be used, or another process generates.
         EngineError: If a server cannot answer any call. What was answered before is kept.
         KeyboardInterrupt: If the user stopped it. What was answered before is kept.
     """
-    watcher = watcher or Unwatched()
     configs = chosen_configs(release, only)
-    answered = failed = 0
     with Journal(release.journal) as journal, journal.only_this_process():
+        budget = Budget(release.max_cost, journal.spent())
+        runs = [ConfigRun(config, release, journal, budget, watcher or Unwatched()) for config in configs]
         for config, calls in planned_calls(release, configs):
             journal.plan(config.name, calls)
-        for config in configs:
-            outcomes = _run(config, release, journal, watcher)
-            answered += outcomes["answered"]
-            failed += outcomes["failed"]
-        return GenerateSummary(answered, failed, _status(journal, configs))
+        for run in runs:
+            run.ask()
+        costs = [run.cost for run in runs if run.config.generator.prices is not None]
+        return GenerateSummary(
+            answered=sum(run.outcomes["answered"] for run in runs),
+            failed=sum(run.outcomes["failed"] for run in runs),
+            configs=_status(journal, configs),
+            cost=sum(costs) if costs else None,
+            spent=budget.spent,
+            beyond_max_cost=sum(run.beyond_max_cost for run in runs),
+        )
 
 
 def status(release: Release, *, only: Collection[str] | None = None) -> dict[str, ConfigStatus]:
@@ -139,30 +120,6 @@ def status(release: Release, *, only: Collection[str] | None = None) -> dict[str
         return {config.name: ConfigStatus({}, {}) for config in configs}
     with Journal(release.journal) as journal:
         return _status(journal, configs)
-
-
-def _run(config: Config, release: Release, journal: Journal, watcher: Watcher) -> dict[Outcome, int]:
-    replays = config.generator.engine == "recorded"
-    outcomes: dict[Outcome, int] = {"answered": 0, "failed": 0}
-    to_ask = {
-        # What a recording does not hold will not be in it the next time either.
-        split: count.planned - count.answered - (count.failed if replays else 0)
-        for split, count in journal.progress(config.name).items()
-    }
-    if not any(to_ask.values()):
-        return outcomes
-
-    def record(call: Call, reply: Reply) -> None:
-        journal.record(call, reply)
-        outcome: Outcome = "failed" if reply.error else "answered"
-        outcomes[outcome] += 1
-        watcher.advance(config.name, call.split, outcome)
-
-    watcher.begin(config.name, to_ask)
-    engine = make_engine(config, release.folder, watcher.stopping)
-    with journal.transaction() if replays else nullcontext():
-        engine.run(journal.pending(config.name), record)
-    return outcomes
 
 
 def _status(journal: Journal, configs: list[Config]) -> dict[str, ConfigStatus]:

@@ -10,19 +10,30 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from ..release import SPLITS
 from ..schema.errors import DataError, SynthnerError
+from .budget import NO_COST, Cost
 from .calls import Call, Reply, canonical_json
 
-VERSION = 1
+VERSION = 2
 BUSY_SECONDS = 30.0
+
+# Calls read at a time: enough to keep a server busy, and little memory.
+_PAGE = 256
+
+_MEMORY = """
+    CREATE TABLE memory (config TEXT NOT NULL, name TEXT NOT NULL, text TEXT NOT NULL,
+                         PRIMARY KEY (config, name)) WITHOUT ROWID
+"""
 
 _TABLES = (
     "CREATE TABLE requests (key TEXT PRIMARY KEY, request TEXT NOT NULL)",
@@ -51,12 +62,24 @@ _TABLES = (
         finish_reason TEXT,
         error TEXT,
         started REAL NOT NULL,
-        finished REAL NOT NULL
+        finished REAL NOT NULL,
+        lost_attempts INTEGER NOT NULL DEFAULT 0,
+        cost_at_most REAL
     )
     """,
     "CREATE INDEX replies_of_a_request ON replies (key, error IS NOT NULL)",
     "CREATE TABLE generating (process INTEGER NOT NULL)",
+    _MEMORY,
 )
+
+# What each version added to the one before.
+_UPGRADES = {
+    1: (
+        "ALTER TABLE replies ADD COLUMN lost_attempts INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE replies ADD COLUMN cost_at_most REAL",
+        _MEMORY,
+    )
+}
 
 _PLANNED = """
     SELECT plan.config, plan.split, plan.number, plan.engine, plan.seed_ids, plan.seed_revision,
@@ -70,7 +93,7 @@ _LAST_ERROR = "SELECT error FROM replies WHERE replies.key = plan.key ORDER BY i
 
 # A request's first answer, which a further one never replaces; where there is none, its last failure.
 _REPLY = """
-    SELECT raw, text, model, usage, finish_reason, error, started, finished
+    SELECT raw, text, model, usage, finish_reason, error, started, finished, lost_attempts
     FROM replies WHERE key = ?
     ORDER BY error IS NOT NULL, CASE WHEN error IS NULL THEN id ELSE -id END LIMIT 1
 """
@@ -115,12 +138,16 @@ class Journal:
             DataError: If the file is no journal, is damaged, or was made by a newer version.
         """
         self.path = path
+        self._writing = threading.RLock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise DataError(f"the folder cannot be made: {error.strerror}", where=str(path.parent)) from error
         with self._explained():
-            self._database = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+            # An engine may keep replies by a thread of its own; SQLite lets one at a time in.
+            self._database = sqlite3.connect(
+                path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
         self._database.text_factory = _decode
         try:
             with self._explained():
@@ -162,47 +189,73 @@ class Journal:
                 )
             self._forget_requests_never_sent()
 
-    def pending(self, config: str) -> Iterator[Call]:
+    def pending(self, config: str, *, untried_since: int | None = None) -> Iterator[Call]:
         """Yield the planned calls that have no answer, failed ones included, in the order of `answers`.
 
         What is recorded meanwhile does not disturb it.
-        """
-        places = (
-            f"SELECT number FROM plan WHERE config = ? AND split = ? AND NOT {_IS_ANSWERED} ORDER BY number"  # noqa: S608
-        )
-        for split in SPLITS:
-            with self._explained():
-                numbers = self._database.execute(places, (config, split)).fetchall()
-            for (number,) in numbers:
-                with self._explained():
-                    row = self._database.execute(
-                        f"{_PLANNED} WHERE plan.config = ? AND plan.split = ? AND plan.number = ?",
-                        (config, split, number),
-                    ).fetchone()
-                yield _call(row)
 
-    def record(self, call: Call, reply: Reply) -> None:
+        Args:
+            config: The config.
+            untried_since: Leave out those that were tried since this moment, as `moment` named it.
+        """
+        places = f"config = ? AND split = ? AND number > ? AND NOT {_IS_ANSWERED}"
+        parameters: tuple[Any, ...] = ()
+        if untried_since is not None:
+            places += (
+                " AND NOT EXISTS (SELECT 1 FROM replies WHERE replies.key = plan.key AND replies.id > ?)"
+            )
+            parameters = (untried_since,)
+        for split in SPLITS:
+            last = -1
+            while True:
+                with self._explained():
+                    rows = self._database.execute(
+                        f"{_PLANNED} WHERE {places} ORDER BY number LIMIT {_PAGE}",
+                        (config, split, last, *parameters),
+                    ).fetchall()
+                for row in rows:
+                    call = _call(row)
+                    last = call.index
+                    yield call
+                if len(rows) < _PAGE:
+                    break
+
+    def moment(self) -> int:
+        """Return a number that stands for now: replies kept later are after it."""
+        with self._explained():
+            (last,) = self._database.execute("SELECT max(id) FROM replies").fetchone()
+        return last or 0
+
+    def record(self, call: Call, reply: Reply, cost: Cost = NO_COST) -> None:
         """Keep a reply; it is on the disk when this returns. A further reply never replaces an answer.
 
         Raises:
             DataError: If it cannot be written, for example because the disk is full.
         """
-        texts = (reply.raw, reply.text, reply.model, canonical_json(dict(reply.usage)))
+        self.record_all([(call, reply, cost)])
+
+    def record_all(self, replies: Iterable[tuple[Call, Reply, Cost]]) -> None:
+        """Keep many replies, all or none; see `record`."""
         with self.transaction():
-            self._keep_request(call)
-            self._database.execute(
-                """
-                INSERT INTO replies (key, raw, text, model, usage, finish_reason, error, started, finished)
-                VALUES (?, CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT),
-                        CAST(? AS TEXT), CAST(? AS TEXT), ?, ?)
-                """,
-                (
-                    call.key,
-                    *map(_encode, (*texts, reply.finish_reason, reply.error)),
-                    reply.started,
-                    reply.finished,
-                ),
-            )
+            for call, reply, cost in replies:
+                self._record(call, reply, cost)
+
+    def _record(self, call: Call, reply: Reply, cost: Cost) -> None:
+        texts = (reply.raw, reply.text, reply.model, canonical_json(dict(reply.usage)))
+        self._keep_request(call)
+        self._database.execute(
+            """
+            INSERT INTO replies (key, raw, text, model, usage, finish_reason, error, started, finished,
+                                 lost_attempts, cost, cost_at_most)
+            VALUES (?, CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT),
+                    CAST(? AS TEXT), CAST(? AS TEXT), ?, ?, ?, ?, ?)
+            """,
+            (
+                call.key,
+                *map(_encode, (*texts, reply.finish_reason, reply.error)),
+                *(reply.started, reply.finished, reply.lost_attempts, cost.known, cost.at_most),
+            ),
+        )
 
     def answers(self, config: str, splits: Iterable[str] = SPLITS) -> Iterator[tuple[Call, Reply | None]]:
         """Yield every planned call with its reply, by split in the order of `splits`, then index.
@@ -230,6 +283,14 @@ class Journal:
         found = {split: Progress(planned, answered, failed) for split, planned, answered, failed in rows}
         return {split: found[split] for split in SPLITS if split in found}
 
+    def spent(self) -> float:
+        """Return what all replies together have cost at most, by the prices that the release had."""
+        with self._explained():
+            (spent,) = self._database.execute(
+                "SELECT total(coalesce(cost_at_most, cost)) FROM replies"
+            ).fetchone()
+        return spent
+
     def is_answered(self, key: str) -> bool:
         """Say whether a request has an answer, whatever plan it belongs to."""
         with self._explained():
@@ -252,17 +313,35 @@ class Journal:
 
         Many replies that cost nothing are kept a hundred times faster this way.
         """
-        if self._database.in_transaction:
-            yield
-            return
-        with self._explained():
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
+        with self._writing:
+            if self._database.in_transaction:
                 yield
-                self._database.execute("COMMIT")
-            finally:
-                if self._database.in_transaction:
-                    self._database.execute("ROLLBACK")
+                return
+            with self._explained():
+                self._database.execute("BEGIN IMMEDIATE")
+                try:
+                    yield
+                    self._database.execute("COMMIT")
+                finally:
+                    if self._database.in_transaction:
+                        self._database.execute("ROLLBACK")
+
+    def remembered(self, config: str) -> dict[str, str]:
+        """Return what an engine remembers of a config, by name, in the order of the names."""
+        with self._explained():
+            rows = self._database.execute(
+                "SELECT name, text FROM memory WHERE config = ? ORDER BY name", (config,)
+            ).fetchall()
+        return dict(rows)
+
+    def remember(self, config: str, name: str, text: str | None) -> None:
+        """Keep a text for an engine, in place of the former one of this name; None removes it."""
+        with self.transaction():
+            self._database.execute("DELETE FROM memory WHERE config = ? AND name = ?", (config, name))
+            if text is not None:
+                self._database.execute(
+                    "INSERT INTO memory VALUES (?, ?, CAST(? AS TEXT))", (config, name, _encode(text))
+                )
 
     @contextmanager
     def only_this_process(self) -> Iterator[None]:
@@ -318,15 +397,16 @@ class Journal:
         self._database.execute("PRAGMA journal_mode = WAL")
         # A response is paid for: it must outlive a power cut, not only a crash.
         self._database.execute("PRAGMA synchronous = FULL")
-        if version == 0:
+        if version < VERSION:
             self._begin()
 
     def _begin(self) -> None:
+        """Make the tables, or what a former version of them lacks."""
         with self.transaction():
+            # Another process may have been faster.
             (version,) = self._database.execute("PRAGMA user_version").fetchone()
-            if version:
-                return  # another process was faster
-            for statement in _TABLES:
+            upgrades = [_UPGRADES[former] for former in range(version, VERSION)] if version else [_TABLES]
+            for statement in chain.from_iterable(upgrades):
                 self._database.execute(statement)
             self._database.execute(f"PRAGMA user_version = {VERSION}")
 
@@ -383,5 +463,5 @@ def _call(row: tuple[Any, ...]) -> Call:
 def _reply(row: tuple[Any, ...] | None) -> Reply | None:
     if row is None:
         return None
-    raw, text, model, usage, finish_reason, error, started, finished = row
-    return Reply(raw, text, model, json.loads(usage), finish_reason, error, started, finished)
+    raw, text, model, usage, *others = row
+    return Reply(raw, text, model, json.loads(usage), *others)

@@ -348,5 +348,5 @@ def test_retry_after_is_read_without_trust(value, seconds):
 
 def test_the_wait_doubles_up_to_a_limit():
     for attempt in range(12):
-        longest = min(2.0**attempt, 60.0)
+        longest = min(0.5 * 2.0**attempt, 60.0)
         assert longest / 2 <= backoff(attempt) <= longest

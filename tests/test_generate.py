@@ -22,7 +22,8 @@ from synthner.tests.small_release import server_settings, write_release
 SCRIPT = """
 import sys
 from pathlib import Path
-from synthner.generation.generate import Unwatched, generate
+from synthner.generation.generate import generate
+from synthner.generation.watching import Unwatched
 from synthner.release import read_release
 
 class Telling(Unwatched):

@@ -1,78 +1,51 @@
-"""Who answers the calls: engines by name, and what each can do.
+"""Engines by name: those that come along, and those that other packages bring.
 
-An engine gets calls and a function that keeps replies. What it needs to ask, such as a key, it looks up when
-it runs and not before: plans can be made and shown without.
+A package brings an engine by an entry point of the group `synthner.engines`; see `docs/engines.md`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
+from importlib import import_module
+from importlib.metadata import entry_points
 
-from ...release import Config
+from ...release import ENGINES, ENGINES_OF_OTHERS, Config
 from ...schema.errors import EngineError
-from ..calls import Call, Reply
+from .engine import Endpoint, Engine, EngineContext, Memory, Record, Spending
 
-Record = Callable[[Call, Reply], None]
+__all__ = ["Endpoint", "Engine", "EngineContext", "Memory", "Record", "Spending", "endpoint", "engine_of"]
 
-
-class Engine(Protocol):
-    """Answers calls."""
-
-    def run(self, calls: Iterable[Call], record: Record) -> None:
-        """Ask for every call and hand each reply to `record` as soon as it is complete.
-
-        A call that fails is recorded with its error and the others go on.
-
-        Raises:
-            EngineError: If no call can be answered: a wrong key, address or model.
-            KeyboardInterrupt: If the user stopped it; every complete reply is recorded by then.
-        """
-        ...
+# The classes of `release.ENGINES`, each in a module of its name: what is not used is not imported.
+_CLASSES = {
+    "openai": "OpenAIEngine",
+    "recorded": "RecordedEngine",
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """What a method must know of an engine to plan calls for it.
+def engine_of(config: Config) -> type[Engine]:
+    """Return the engine of a config.
 
-    Attributes:
-        base_url: Address of the server, part of the journal's key.
-        structured_output: Whether the server makes the model follow a JSON Schema.
+    Raises:
+        EngineError: If another package brings it, and it cannot be imported.
     """
-
-    base_url: str
-    structured_output: bool
+    name = config.generator.engine
+    if name in ENGINES:
+        return getattr(import_module(f".{name}", __name__), _CLASSES[name])
+    (brought,) = entry_points(group=ENGINES_OF_OTHERS, name=name)
+    try:
+        return brought.load()
+    except Exception as error:
+        raise EngineError(
+            f"the engine `{name}` cannot be imported: {error}",
+            where=config.name,
+            hint=f"It comes from {brought.value}.",
+        ) from error
 
 
 def endpoint(config: Config) -> Endpoint:
     """Return where the calls of a config go.
 
     Raises:
-        ReleaseError: If the address cannot be used.
+        ReleaseError: If the engine's settings name no such place.
         EngineError: If the engine replays what was answered and has no address.
     """
-    if config.generator.engine == "openai":
-        from .openai import base_url
-
-        return Endpoint(base_url(config), config.generator.settings.get("structured_output", True))
-    raise EngineError(f"the engine `{config.generator.engine}` takes no new calls", where=config.name)
-
-
-def make_engine(config: Config, folder: Path, stopping: Callable[[int], None]) -> Engine:
-    """Make the engine of a config.
-
-    Args:
-        config: The config, whose generator names the engine and its settings.
-        folder: The release's folder, which paths in settings are relative to.
-        stopping: Called when the user asks to stop, with the number of calls under way: those are paid for
-            and waited for.
-    """
-    if config.generator.engine == "recorded":
-        from .recorded import RecordedEngine
-
-        return RecordedEngine(config, folder)
-    from .openai import OpenAIEngine
-
-    return OpenAIEngine(config, stopping)
+    return engine_of(config).endpoint(config)

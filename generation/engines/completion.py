@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ...schema.prices import CACHED_TOKENS
+
 
 class UnusableError(Exception):
     """A response that holds no completion: no JSON, or JSON of something else."""
@@ -58,12 +60,22 @@ def read_completion(raw: str) -> Completion:
 
 
 def token_counts(usage: object) -> dict[str, int]:
-    """Return the plain counts of a `usage` object; the raw response keeps the nested ones."""
-    return {
-        name: count
-        for name, count in (usage.items() if isinstance(usage, dict) else ())
-        if isinstance(count, int) and not isinstance(count, bool)
-    }
+    """Return the plain counts of a `usage` object, and how many tokens of the prompt came from a cache.
+
+    The raw response keeps the other nested ones.
+    """
+    if not isinstance(usage, dict):
+        return {}
+    counts = {name: count for name, count in usage.items() if _is_count(count)}
+    for name in ("prompt_tokens_details", "input_tokens_details"):
+        details = usage.get(name)
+        if isinstance(details, dict) and _is_count(details.get(CACHED_TOKENS)):
+            counts[CACHED_TOKENS] = details[CACHED_TOKENS]
+    return counts
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def error_message(raw: str) -> str:

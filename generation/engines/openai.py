@@ -1,142 +1,121 @@
 """The `openai` engine: any server that speaks OpenAI's chat completions.
 
-Calls run side by side. What may go away by itself (rate limits, server errors, dropped connections) is tried
-again; what cannot (a wrong key, no such model) stops the run. An interrupt stops sending and waits for the
-calls under way, for they are paid for.
+Calls run side by side, as many as the server takes. What may go away by itself (rate limits, server errors,
+dropped connections) is tried again; what cannot (a wrong key, no such model) stops the run. An interrupt
+stops sending and waits for the calls under way, for they are paid for.
+
+The requests go through aiohttp, not through OpenAI's own client: that one spends four times as much of a
+processor on each, which at a hundred calls under way is what a laptop waits for.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
+import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ...release import Config
-from ...schema.errors import EngineError, ReleaseError
 from ..calls import Call, Reply
-from .completion import UnusableError, error_code, error_message, read_completion
-from .retry import LONGEST_WAIT, MAX_ATTEMPTS, backoff, is_temporary, retry_after
+from .committing import Committing
+from .completion import UnusableError, read_completion
+from .concurrency import MOST, Concurrency
+from .engine import Endpoint, EngineContext, Record
+from .openai_server import as_json_bytes, base_url, request_body, server_of
+from .rate_limits import Limits
+from .refusals import Failure, refusal, short
+from .retry import MAX_ATTEMPTS, MAX_REFUSALS, backoff
 
 if TYPE_CHECKING:
-    from httpx2 import Response
-    from openai import AsyncOpenAI
+    from aiohttp import ClientResponse, ClientSession
 
-    from . import Record
-
-OPENAI_URL = "https://api.openai.com/v1"
-KEY_VARIABLE = "OPENAI_API_KEY"
-CONCURRENCY = 8
 TIMEOUT_SECONDS = 600.0
 CONNECT_SECONDS = 10.0
 
 # So many calls in a row without a single answer are no accident: sending the rest would waste hours.
 MAX_FAILURES_IN_A_ROW = 10
 
-_MESSAGE_CHARACTERS = 500
-_NO_KEY = "no-key"
+LONGEST_RESPONSE = 1 << 26
+"""Bytes of the longest response that is read: far above any model's."""
 
-# Local servers take any word as a key; a word such as EMPTY may stand in an answer and is no secret.
-_SHORTEST_SECRET = 8
-_ABOUT_STRUCTURED_OUTPUT = ("response_format", "json_schema", "json schema", "structured output", "guided")
+# An answer that took this part of the time that it has is slow: more calls at once would make it slower.
+_SLOW = 0.25
 
-
-def base_url(config: Config) -> str:
-    """Return the address of a config's server, written one way.
-
-    Raises:
-        ReleaseError: If the release's address has no host, or holds a password or a query: it is
-            published, a key is not.
-    """
-    address = str(config.generator.settings.get("base_url", OPENAI_URL))
-    try:
-        parts = urlsplit(address)
-        names_a_server = bool(parts.hostname) and parts.port != 0
-    except ValueError as error:
-        raise ReleaseError(f"openai.base_url: {error}", where=config.name) from error
-    if not names_a_server:
-        raise ReleaseError("openai.base_url: the address names no server", where=config.name)
-    if parts.username is not None or parts.query or parts.fragment:
-        raise ReleaseError(
-            "openai.base_url: the address must not hold a user, a password or a query",
-            where=config.name,
-            hint="Put the key into an environment variable and name it in `openai.api_key_variable`.",
-        )
-    return address.rstrip("/")
+_BYTES_A_TOKEN = 4
 
 
 class OpenAIEngine:
     """Asks a server for chat completions."""
 
-    def __init__(self, config: Config, stopping: Callable[[int], None]) -> None:
-        self._config = config
-        self._stopping = stopping
+    price_share = 1.0
+
+    def __init__(self, context: EngineContext) -> None:
+        self._context = context
+
+    @staticmethod
+    def endpoint(config: Config) -> Endpoint:
+        """Return where the calls of a config go; see `Engine.endpoint`."""
+        settings = dict(config.generator.settings)
+        return Endpoint(base_url(config, settings), settings.get("structured_output", True))
 
     def run(self, calls: Iterable[Call], record: Record) -> None:
         """Ask for every call; see `Engine.run`."""
-        conversation = _Conversation(self._config, _key(self._config), record, self._stopping)
+        conversation = _Conversation(self._context, record)
         with _interrupts(conversation), suppress(asyncio.CancelledError):
-            asyncio.run(conversation.hold(calls))
+            try:
+                asyncio.run(conversation.hold(calls))
+            finally:
+                conversation.keep_the_rest()
         if conversation.interrupted:
             raise KeyboardInterrupt
-
-
-class _TryAgainError(Exception):
-    """An attempt failed in a way that may go away.
-
-    Attributes:
-        reason: What happened, for people.
-        raw: What the server sent, if anything.
-        wait: Seconds that the server asks to wait, or None.
-    """
-
-    def __init__(self, reason: str, raw: str = "", wait: float | None = None) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.raw = raw
-        self.wait = wait
 
 
 class _Conversation:
     """One run against one server: who is asked, what is under way, when to stop."""
 
-    def __init__(self, config: Config, key: str, record: Record, stopping: Callable[[int], None]) -> None:
+    def __init__(self, context: EngineContext, record: Record) -> None:
+        settings = dict(context.config.generator.settings)
         self.interrupted = False
+        self._context = context
+        self._server = server_of(context.config, settings)
+        self._timeout = float(settings.get("timeout", TIMEOUT_SECONDS))
+        self._concurrency = Concurrency(settings.get("concurrency", MOST))
+        self._limits = Limits(settings.get("requests_per_minute"), settings.get("tokens_per_minute"))
+        self._committing = Committing(record)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
-        self._stopping = stopping
-        self._under_way = 0
-        self._config = config
-        self._base_url = base_url(config)
-        self._key = key
-        self._record = record
         self._stop = asyncio.Event()
+        self._error: Exception | None = None
         self._reached = False
         self._failures_in_a_row = 0
         self._closed_until = 0.0
 
     async def hold(self, calls: Iterable[Call]) -> None:
-        """Ask for every call; at most `concurrency` are under way at once."""
+        """Ask for every call, as many at once as the server takes."""
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
-        queue = iter(calls)
-        async with self._client() as client:
-            workers = [
-                asyncio.create_task(self._work(client, queue))
-                for _ in range(self._config.generator.settings.get("concurrency", CONCURRENCY))
-            ]
+        tasks: set[asyncio.Task[None]] = set()
+        async with self._session() as session:
             try:
-                await asyncio.gather(*workers)
-            except Exception:
+                for call in calls:
+                    await self._concurrency.enter()
+                    if self._stop.is_set():
+                        break
+                    task = asyncio.create_task(self._settle(session, call))
+                    tasks.add(task)
+                    task.add_done_callback(tasks.discard)
                 # What is under way may be paid for: take it in before giving up.
-                self._stop.set()
-                await asyncio.wait(workers)
-                raise
+                await asyncio.gather(*tasks)
+            finally:
+                for task in tasks:
+                    task.cancel()
+        if self._error is not None:
+            raise self._error
 
     def interrupt(self) -> None:
         """Stop sending at the first interrupt; at the second one, drop what is under way as well.
@@ -148,98 +127,133 @@ class _Conversation:
         self._loop.call_soon_threadsafe(self._give_up if self.interrupted else self._stop_sending)
         self.interrupted = True
 
-    def _stop_sending(self) -> None:
+    def keep_the_rest(self) -> None:
+        """Keep the replies that arrived and were not kept when the loop ended."""
+        self._committing.commit_the_rest()
+
+    def _end(self) -> None:
+        """Let no further call begin; those under way go on."""
         self._stop.set()
-        self._stopping(self._under_way)
+        self._concurrency.close()
+
+    def _stop_sending(self) -> None:
+        self._end()
+        self._context.stopping(self._concurrency.under_way)
 
     def _give_up(self) -> None:
         if self._task:
             self._task.cancel()
 
-    def _client(self) -> AsyncOpenAI:
-        import httpx2
-        from openai import AsyncOpenAI
+    def _session(self) -> ClientSession:
+        import aiohttp
 
-        return AsyncOpenAI(
-            api_key=self._key,
-            base_url=self._base_url,
-            max_retries=0,
-            timeout=httpx2.Timeout(TIMEOUT_SECONDS, connect=CONNECT_SECONDS),
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=ssl.create_default_context()),
+            headers=self._server.headers,
+            timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=CONNECT_SECONDS),
+            trust_env=True,
         )
 
-    async def _work(self, client: AsyncOpenAI, queue: Iterator[Call]) -> None:
-        while not self._stop.is_set() and (call := next(queue, None)) is not None:
-            reply = await self._ask(client, call)
+    async def _settle(self, session: ClientSession, call: Call) -> None:
+        """Ask for a call and keep its reply; the room it takes is free when it is kept."""
+        try:
+            reply = await self._ask(session, call)
             if reply is None:
                 return
-            self._record(call, reply)
+            await self._committing.keep(call, reply)
             self._failures_in_a_row = self._failures_in_a_row + 1 if reply.error else 0
             if self._failures_in_a_row >= MAX_FAILURES_IN_A_ROW:
-                raise self._error(
+                raise self._server.error(
                     f"{self._failures_in_a_row} calls in a row failed; the last one: {reply.error}",
                     "Run the command again when the server is well: nothing answered is asked again.",
                 )
+        except Exception as error:
+            self._error = self._error or error
+            self._end()
+        finally:
+            self._concurrency.leave()
 
-    async def _ask(self, client: AsyncOpenAI, call: Call) -> Reply | None:
+    async def _ask(self, session: ClientSession, call: Call) -> Reply | None:
         """Return the reply to a call, or None if the run stops before there is one."""
         started = time.time()
-        failure = _TryAgainError("not tried")
-        for attempt in range(MAX_ATTEMPTS):
+        body = as_json_bytes(request_body(call))
+        attempts = refusals = lost = 0
+        while True:
             if await self._stops_within(self._closed_until - time.monotonic()):
                 return None
-            try:
-                self._under_way += 1
-                return await self._send(client, call)
-            except _TryAgainError as error:
-                failure = error
-            finally:
-                self._under_way -= 1
-            if attempt + 1 < MAX_ATTEMPTS and await self._stops_within(self._delay(failure, attempt)):
+            outcome = await self._attempt(session, call, body)
+            if outcome is None:
                 return None
-        return _failed(f"{failure.reason} ({MAX_ATTEMPTS} attempts)", failure.raw, started)
+            if isinstance(outcome, Reply):
+                return replace(outcome, lost_attempts=lost)
+            attempts, refusals = attempts + (not outcome.is_pushback), refusals + outcome.is_pushback
+            lost += outcome.may_be_paid
+            reason = _why_given_up(outcome, attempts, refusals)
+            if reason is None and outcome.may_be_paid and not self._context.spending.once_more(call):
+                reason = f"{outcome.reason}; asking again could cost more than `max_cost` allows"
+            if reason is not None:
+                return _failed(reason, outcome.raw, started, lost)
+            if await self._stops_within(self._delay(outcome, attempts + refusals - 1)):
+                return None
 
-    def _delay(self, failure: _TryAgainError, attempt: int) -> float:
+    async def _attempt(self, session: ClientSession, call: Call, body: bytes) -> Reply | Failure | None:
+        """Send a call once; None if the run stops before."""
+        wait, expected = self._limits.wait_for(len(body) / _BYTES_A_TOKEN)
+        if await self._stops_within(wait):
+            return None
+        sent = time.monotonic()
+        outcome = await self._send(session, call, body)
+        seconds = time.monotonic() - sent
+        if isinstance(outcome, Reply):
+            usage = outcome.usage
+            if "prompt_tokens" in usage:
+                self._limits.told(expected, usage["prompt_tokens"], usage.get("completion_tokens", 0))
+            self._concurrency.answered(was_slow=seconds > _SLOW * self._timeout)
+        elif outcome.is_pushback or seconds >= self._timeout:
+            self._concurrency.pushed_back(sent)
+        return outcome
+
+    def _delay(self, failure: Failure, attempt: int) -> float:
         if failure.wait is None:
             return backoff(attempt)
-        # The server means everyone who asks it, not this call alone.
-        self._closed_until = max(self._closed_until, time.monotonic() + failure.wait)
+        if self._concurrency.everyone_is_refused:
+            self._closed_until = max(self._closed_until, time.monotonic() + failure.wait)
         return failure.wait
 
     async def _stops_within(self, seconds: float) -> bool:
         if seconds > 0 and not self._stop.is_set():
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), seconds)
-            except TimeoutError:
-                return False
         return self._stop.is_set()
 
-    async def _send(self, client: AsyncOpenAI, call: Call) -> Reply:
-        import httpx2
-        from openai import APIConnectionError, APIStatusError, APITimeoutError
+    async def _send(self, session: ClientSession, call: Call, body: bytes) -> Reply | Failure:
+        import aiohttp
 
         started = time.time()
-        # No error is raised from the client's own: that one may hold the key, which servers quote.
+        url = f"{self._server.base_url}/chat/completions"
+        # No error is raised from the client's own: that one may hold the key.
         try:
-            response = await client.post("/chat/completions", body=_body(call), cast_to=httpx2.Response)
-        except APIStatusError as error:
-            response = error.response
-        except APITimeoutError:
-            raise _TryAgainError("the server did not answer in time") from None
-        except APIConnectionError as error:
-            if not self._reached and isinstance(error.__cause__, httpx2.ConnectError):
-                raise self._error(
+            async with session.post(url, data=body, allow_redirects=False) as response:
+                self._reached = True
+                content = await _content(response)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+            if not self._reached:
+                raise self._server.error(
                     "no server answers at this address",
-                    "Is it running, and is `openai.base_url` right? Is the network there?",
+                    f"Is it running, and is `{call.engine}.base_url` right? Is the network there?",
                 ) from None
-            raise _TryAgainError("the connection broke") from None
-        self._reached = True
-        raw = self._without_key(_decode(response.content))
-        if not response.is_success:
-            return self._refused(call, response, raw, started)
+            return Failure("the server cannot be reached")
+        except TimeoutError:
+            return Failure("the server did not answer in time", may_be_paid=True)
+        except (aiohttp.ClientError, OSError):
+            return Failure("the connection broke", may_be_paid=True)
+        raw = self._server.without_key(_decode(content))
+        if not 200 <= response.status < 300:
+            return refusal(self._server, call, response.status, response.headers, raw)
         try:
             completion = read_completion(raw)
         except UnusableError as error:
-            raise _TryAgainError(_short(str(error)), raw) from None
+            return Failure(short(str(error)), raw, may_be_paid=True)
         return Reply(
             raw=raw,
             text=completion.text,
@@ -251,57 +265,44 @@ class _Conversation:
             finished=time.time(),
         )
 
-    def _refused(self, call: Call, response: Response, raw: str, started: float) -> Reply:
-        """Decide what an error status means: ask again, stop the run, or give this call up."""
-        status = response.status_code
-        message = _short(error_message(raw))
-        says = f"HTTP {status}" + (f": {message}" if message else "")
-        self._stop_if_hopeless(call, status, raw, says)
-        if is_temporary(status):
-            wait = retry_after(response.headers)
-            if wait is not None and wait > LONGEST_WAIT:
-                raise self._error(
-                    f"the server asks to wait {wait / 60:,.0f} minutes ({says})",
-                    "Run the command again then: nothing answered is asked again.",
-                )
-            raise _TryAgainError(says, raw, wait)
-        return _failed(says, raw, started)
 
-    def _stop_if_hopeless(self, call: Call, status: int, raw: str, says: str) -> None:
-        variable = self._config.generator.settings.get("api_key_variable", KEY_VARIABLE)
-        if status == 401:
-            # Servers quote parts of the key in this message.
-            raise self._error(
-                "the server does not accept the key (HTTP 401)",
-                f"Set the environment variable {variable} to a valid key of this server.",
-            )
-        if status == 403:
-            raise self._error(
-                f"the server does not allow this ({says})",
-                f"May the key in {variable} use the model `{call.model}`?",
-            )
-        if status == 402 or error_code(raw) == "insufficient_quota":
-            raise self._error(
-                f"the account has no credit left ({says})",
-                "Add credit, then run the command again: nothing answered is asked again.",
-            )
-        if status == 404:
-            raise self._error(
-                f"the server does not know the model `{call.model}`, or this is not its address ({says})",
-                "Check `model` and `openai.base_url`; the address usually ends in /v1.",
-            )
-        if call.schema is not None and status in (400, 422) and _is_about_structured_output(raw):
-            raise self._error(
-                f"the server does not take the JSON Schema of the answer ({says})",
-                "Set `structured_output: false` under `openai` in the generator.",
-            )
+async def _content(response: ClientResponse) -> bytes:
+    """Read a body, as far as anyone would want to."""
+    parts, length = [], 0
+    async for part in response.content.iter_any():
+        parts.append(part)
+        length += len(part)
+        if length > LONGEST_RESPONSE:
+            break
+    return b"".join(parts)
 
-    def _error(self, message: str, hint: str) -> EngineError:
-        return EngineError(message, where=f"{self._config.name} ({self._base_url})", hint=hint)
 
-    def _without_key(self, text: str) -> str:
-        """Remove the key from what a server sent, should it have sent it back."""
-        return text.replace(self._key, "[key]") if len(self._key) >= _SHORTEST_SECRET else text
+def _why_given_up(failure: Failure, attempts: int, refusals: int) -> str | None:
+    """Say why a call is given up after so many attempts that failed or were refused; None to go on."""
+    if failure.is_final:
+        return failure.reason
+    if attempts >= MAX_ATTEMPTS or refusals >= MAX_REFUSALS:
+        return f"{failure.reason} ({attempts + refusals} attempts)"
+    return None
+
+
+def _failed(reason: str, raw: str, started: float, lost_attempts: int) -> Reply:
+    return Reply(
+        raw=raw,
+        text=None,
+        model=None,
+        usage={},
+        finish_reason=None,
+        error=reason,
+        started=started,
+        finished=time.time(),
+        lost_attempts=lost_attempts,
+    )
+
+
+def _decode(content: bytes) -> str:
+    """Read a body as UTF-8, whatever its header says; bytes that are none become visible escapes."""
+    return content.decode("utf-8", "backslashreplace")
 
 
 @contextmanager
@@ -315,61 +316,3 @@ def _interrupts(conversation: _Conversation) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, former)
-
-
-def _key(config: Config) -> str:
-    settings = config.generator.settings
-    variable = settings.get("api_key_variable", KEY_VARIABLE)
-    key = os.environ.get(variable, "").strip()
-    if not key:
-        if "base_url" in settings and "api_key_variable" not in settings:
-            return _NO_KEY  # a server of one's own asks for none
-        raise EngineError(
-            f"there is no key: the environment variable {variable} is not set",
-            where=config.name,
-            hint=f"Set {variable}, or name another variable in `openai.api_key_variable`.",
-        )
-    if not key.isascii() or not key.isprintable():
-        raise EngineError(
-            f"the environment variable {variable} holds characters that no key has",
-            where=config.name,
-            hint="Was it copied with something around it?",
-        )
-    return key
-
-
-def _body(call: Call) -> dict[str, Any]:
-    body: dict[str, Any] = {"model": call.model, "messages": list(call.messages), **call.sampling}
-    if call.schema is not None:
-        body["response_format"] = {
-            "type": "json_schema",
-            "json_schema": {"name": "datapoints", "strict": True, "schema": call.schema},
-        }
-    return body
-
-
-def _failed(reason: str, raw: str, started: float) -> Reply:
-    return Reply(
-        raw=raw,
-        text=None,
-        model=None,
-        usage={},
-        finish_reason=None,
-        error=reason,
-        started=started,
-        finished=time.time(),
-    )
-
-
-def _is_about_structured_output(raw: str) -> bool:
-    return any(words in raw.lower() for words in _ABOUT_STRUCTURED_OUTPUT)
-
-
-def _decode(content: bytes) -> str:
-    """Read a body as UTF-8, whatever its header says; bytes that are none become visible escapes."""
-    return content.decode("utf-8", "backslashreplace")
-
-
-def _short(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= _MESSAGE_CHARACTERS else text[: _MESSAGE_CHARACTERS - 1] + "…"

@@ -9,16 +9,13 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from itertools import groupby, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ...release import SPLITS, Config
-from ...schema.errors import DataError, ReleaseError
+from ...schema.errors import DataError, EngineError, ReleaseError
 from ..calls import Call, Reply
 from ..responses import RecordedResponse, read_responses
 from .completion import token_counts
-
-if TYPE_CHECKING:
-    from . import Record
+from .engine import Endpoint, EngineContext, Record
 
 
 def plan(config: Config, folder: Path) -> Iterator[Call]:
@@ -78,9 +75,20 @@ def responses_path(config: Config, folder: Path, split: str) -> Path:
 class RecordedEngine:
     """Answers calls with what was recorded."""
 
-    def __init__(self, config: Config, folder: Path) -> None:
-        self._config = config
-        self._folder = folder
+    price_share = 1.0
+
+    def __init__(self, context: EngineContext) -> None:
+        self._config = context.config
+        self._folder = context.folder
+
+    @staticmethod
+    def endpoint(config: Config) -> Endpoint:
+        """Say that a recording has no address to plan new calls for.
+
+        Raises:
+            EngineError: Always.
+        """
+        raise EngineError("the engine `recorded` takes no new calls", where=config.name)
 
     def run(self, calls: Iterable[Call], record: Record) -> None:
         """Answer every call; see `Engine.run`."""

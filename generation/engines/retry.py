@@ -9,7 +9,11 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 MAX_ATTEMPTS = 8
-FIRST_DELAY = 1.0
+
+# A server that is asked too much refuses many calls before it takes one; it has not failed.
+MAX_REFUSALS = 16
+
+FIRST_DELAY = 0.5
 LONGEST_DELAY = 60.0
 
 # A server that wants to be left alone for longer has a quota, not a hiccup.
@@ -19,6 +23,11 @@ LONGEST_WAIT = 600.0
 def is_temporary(status: int) -> bool:
     """Say whether an HTTP status may go away by itself: timeouts, conflicts, rate limits, server errors."""
     return status in (408, 409, 425, 429) or status >= 500
+
+
+def is_pushback(status: int) -> bool:
+    """Say whether an HTTP status asks to send less: rate limits and overload."""
+    return status in (429, 503)
 
 
 def backoff(attempt: int) -> float:

@@ -1,0 +1,69 @@
+"""Replies kept by a thread of its own, all that have arrived at once.
+
+A commit waits for the disk. Done in the event loop, it would hold up all calls; done for each reply by
+itself, the disk would be slower than the servers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+from ..calls import Call, Reply
+from .engine import Record
+
+
+class Committing:
+    """Keeps replies while others arrive.
+
+    Args:
+        record: Keeps them.
+    """
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+        self._arrived: list[tuple[Call, Reply]] = []
+        self._waiting: list[asyncio.Future[None]] = []
+        self._thread = ThreadPoolExecutor(1, "journal")
+        self._task: asyncio.Task[None] | None = None
+
+    async def keep(self, call: Call, reply: Reply) -> None:
+        """Return when a reply is kept.
+
+        Raises:
+            DataError: If it cannot be written.
+        """
+        kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._arrived.append((call, reply))
+        self._waiting.append(kept)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._commit())
+        await kept
+
+    def commit_the_rest(self) -> None:
+        """Keep what arrived and was not kept when the event loop ended."""
+        self._thread.shutdown()
+        arrived, self._arrived = self._arrived, []
+        if arrived:
+            self._record.many(arrived)
+
+    async def _commit(self) -> None:
+        while self._arrived:
+            arrived, self._arrived = self._arrived, []
+            waiting, self._waiting = self._waiting, []
+            try:
+                await asyncio.get_running_loop().run_in_executor(self._thread, self._record.many, arrived)
+            except Exception as error:
+                for kept in waiting:
+                    _fail(kept, error)
+            else:
+                for kept in waiting:
+                    if not kept.done():
+                        kept.set_result(None)
+
+
+def _fail(kept: asyncio.Future[None], error: Exception) -> None:
+    if not kept.done():
+        kept.set_exception(error)
+        # Who waited may be gone; nobody is to be told of it at the end, then.
+        kept.exception()
