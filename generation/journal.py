@@ -83,7 +83,7 @@ _UPGRADES = {
 
 _PLANNED = """
     SELECT plan.config, plan.split, plan.number, plan.engine, plan.seed_ids, plan.seed_revision,
-           plan.datapoints, requests.request
+           plan.datapoints, requests.request, plan.key
     FROM plan JOIN requests ON requests.key = plan.key
 """
 _IS_ANSWERED = "EXISTS (SELECT 1 FROM replies WHERE replies.key = plan.key AND (error IS NOT NULL) = 0)"
@@ -442,9 +442,9 @@ def _decode(data: bytes) -> str:
 
 
 def _call(row: tuple[Any, ...]) -> Call:
-    config, split, number, engine, seed_ids, seed_revision, datapoints, request = row
+    config, split, number, engine, seed_ids, seed_revision, datapoints, request, key = row
     sent = json.loads(request)
-    return Call(
+    call = Call(
         config=config,
         split=split,
         index=number,
@@ -458,6 +458,9 @@ def _call(row: tuple[Any, ...]) -> Call:
         seed_revision=seed_revision,
         datapoints=datapoints,
     )
+    # Known already; making them again would cost more than all else here.
+    vars(call).update(request=request, key=key)
+    return call
 
 
 def _reply(row: tuple[Any, ...] | None) -> Reply | None:

@@ -5,6 +5,7 @@ It counts what it is asked, so that "nothing is asked twice" is proved and not a
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,12 +24,16 @@ class Fault:
         body: The body, as it is sent.
         headers: Further headers.
         drop: Whether to close the connection without a word.
+        cut_at: Bytes of the body after which the connection closes; None for all of it.
+        stall: Seconds that the server sends nothing.
     """
 
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     drop: bool = False
+    cut_at: int | None = None
+    stall: float = 0.0
 
 
 def refusal(status: int, message: str, code: str | None = None, **headers: str) -> Fault:
@@ -140,6 +145,8 @@ class _Handler(BaseHTTPRequestHandler):
         if chat.hold_from is not None and number >= chat.hold_from:
             chat.let_go.wait(LONGEST_HOLD_SECONDS)
         fault = chat.fault(number)
+        if fault:
+            time.sleep(fault.stall)
         if fault and fault.drop:
             self.close_connection = True
             return
@@ -153,7 +160,8 @@ class _Handler(BaseHTTPRequestHandler):
             for name, value in response.headers.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(response.body)
+            self.wfile.write(response.body[: response.cut_at])
+            self.close_connection = self.close_connection or response.cut_at is not None
         except ConnectionError:
             self.close_connection = True  # the client was killed
 

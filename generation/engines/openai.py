@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import ssl
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -32,6 +31,8 @@ from .refusals import Failure, refusal, short
 from .retry import MAX_ATTEMPTS, MAX_REFUSALS, backoff
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from aiohttp import ClientResponse, ClientSession
 
 TIMEOUT_SECONDS = 600.0
@@ -148,7 +149,7 @@ class _Conversation:
         import aiohttp
 
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ssl=ssl.create_default_context()),
+            connector=aiohttp.TCPConnector(limit=0, ssl=_trusted(self._server.base_url)),
             headers=self._server.headers,
             timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=CONNECT_SECONDS),
             trust_env=True,
@@ -236,6 +237,11 @@ class _Conversation:
             async with session.post(url, data=body, allow_redirects=False) as response:
                 self._reached = True
                 content = await _content(response)
+        except aiohttp.ClientSSLError as error:
+            raise self._server.error(
+                f"the server cannot be trusted: {type(error).__name__}",
+                "Is its certificate valid, and known to this computer? Is a proxy in between?",
+            ) from None
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
             if not self._reached:
                 raise self._server.error(
@@ -264,6 +270,17 @@ class _Conversation:
             started=started,
             finished=time.time(),
         )
+
+
+def _trusted(base_url: str) -> SSLContext | bool:
+    """Return which servers are trusted: those that the system trusts, as with huggingface_hub and openai."""
+    if not base_url.startswith("https:"):
+        return True
+    import ssl
+
+    import truststore
+
+    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 async def _content(response: ClientResponse) -> bytes:
