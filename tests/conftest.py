@@ -1,10 +1,17 @@
 """Fixtures that several test files share."""
 
+import gc
 from pathlib import Path
 
 import pytest
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_collection_finish() -> None:
+    """Take nothing that the libraries hold for garbage: each collection would look at all of it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

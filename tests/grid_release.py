@@ -61,6 +61,14 @@ def write_grid(
     return path
 
 
+def write_related_grid(
+    folder: Path, evaluation: Mapping[str, Any], *, gold: Mapping[str, int] | None = None
+) -> Path:
+    """Write a release that is tested on English, whose related language is Finnish; both have gold."""
+    described = {"related": {"en": "fi"}, "languages": ["en"], "sizes": [10], "seeds": 1, **evaluation}
+    return write_grid(folder, described, languages=["en", "fi"], gold=gold)
+
+
 def labelled(count: int, name: str, code: str = "en") -> list[Example]:
     """Return sentences of a language."""
     return sentences(count, name=name, language=LANGUAGES[code])

@@ -4,6 +4,7 @@ The Hub's clients read their environment when they are imported, and importing t
 process imports them for a Hub, and every command runs in a fork of that one.
 """
 
+import gc
 import io
 import json
 import os
@@ -11,10 +12,11 @@ import shutil
 import subprocess
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.hf_api import RepoFile
@@ -178,6 +180,20 @@ class Publisher:
             encoding="utf-8",
         )
 
+    @classmethod
+    @contextmanager
+    def on_a_hub(cls, folder: Path, **options: Any) -> Iterator[Self]:
+        """Start a Hub, and publish there as Ada of the organisation `acme`.
+
+        Args:
+            folder: For the Hub, and for the clients' caches.
+            **options: What the Hub is like.
+        """
+        with LoopbackHub(folder / "hub", **options) as hub:
+            publisher = cls(hub, folder / "client", hub.add_user("ada", organizations=[ORGANIZATION]))
+            yield publisher
+            publisher.close()
+
     def close(self) -> None:
         """End the process that the others are copies of."""
         self._server.communicate(timeout=30)
@@ -290,13 +306,24 @@ print(json.dumps({{split: list(rows["tokens"]) for split, rows in loaded.items()
 
 def serve() -> None:
     """Import the clients, then run each order that stdin brings in a copy of this process."""
+    import aiohttp  # noqa: F401
     import datasets  # noqa: F401
+    import fsspec.implementations.http  # noqa: F401
     import huggingface_hub.hf_api  # noqa: F401
+    import jinja2  # noqa: F401
+    import jsonschema  # noqa: F401
+    import langcodes
     import pyarrow.parquet  # noqa: F401
+    import rich.progress  # noqa: F401
+    import scipy.io  # noqa: F401
 
+    import synthner.cli
     import synthner.hub.rehearsal
     import synthner.publication  # noqa: F401
 
+    langcodes.get("da").display_name()
+    # What is imported is nobody's garbage: a copy that collects its own would have to look at all of it.
+    gc.freeze()
     for line in sys.stdin:
         order = json.loads(line)
         child = os.fork()

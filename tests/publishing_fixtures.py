@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from synthner.hub.loopback import LoopbackHub
 from synthner.tests.hub_publishing import ORGANIZATION, Publisher, Variants
 
 
@@ -19,11 +18,8 @@ def variants(tmp_path_factory: pytest.TempPathFactory) -> Variants:
 @pytest.fixture(scope="session")
 def publisher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Publisher]:
     """Return what publishes as Ada of the organisation `acme`; each test has repositories of its own."""
-    folder = tmp_path_factory.mktemp("publishing")
-    with LoopbackHub(folder / "hub") as hub:
-        publisher = Publisher(hub, folder / "client", hub.add_user("ada", organizations=[ORGANIZATION]))
+    with Publisher.on_a_hub(tmp_path_factory.mktemp("publishing")) as publisher:
         yield publisher
-        publisher.close()
 
 
 @pytest.fixture

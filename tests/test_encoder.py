@@ -369,13 +369,13 @@ def test_too_little_memory_says_what_to_lower(model):
         "from synthner.schema.errors import DataError\n"
         "from synthner.schema.example import Example\n"
         "words = ('Ada',) * 150\n"
-        f"settings = EncoderSettings({str(model)!r}, epochs=1, batch_size=4000)\n"
+        f"settings = EncoderSettings({str(model)!r}, epochs=1, batch_size=1000)\n"
         "examples = [Example('1', words, ('O',) * 150)]\n"
         "EncoderTagger.train(examples, settings=settings)\n"
         "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
-        "resource.setrlimit(resource.RLIMIT_AS, (used + (100 << 20),) * 2)\n"
-        "try: EncoderTagger.train(examples * 4000, settings=settings)\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (used + (50 << 20),) * 2)\n"
+        "try: EncoderTagger.train(examples * 1000, settings=settings)\n"
         "except DataError as error: print(error)\n"
     )
     assert "not enough memory" in told
-    assert "Lower `batch_size` (4000) or `longest` (256)" in told
+    assert "Lower `batch_size` (1000) or `longest` (256)" in told

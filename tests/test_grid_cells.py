@@ -11,7 +11,7 @@ from synthner.evaluation.grid.data import GridData
 from synthner.schema.example import Example
 from synthner.tests.built_dataset import write_dataset
 from synthner.tests.curation_sentences import write
-from synthner.tests.grid_release import changed_grid, labelled, planned_grid, write_grid
+from synthner.tests.grid_release import changed_grid, labelled, planned_grid, write_grid, write_related_grid
 
 GENERATOR = {
     "method": "seeded",
@@ -93,17 +93,12 @@ def test_what_decides_every_result_makes_other_cells(tmp_path, what):
 
 
 def test_settings_use_gold_and_sources_as_they_say(tmp_path):
-    path = write_grid(
+    path = write_related_grid(
         tmp_path,
         {
             "settings": ["gold+synthetic", "synthetic-then-gold", "zero-shot", "fine-tuned", "multilingual"],
             "taggers": {"crf": {}, "tiny": {"model": "tiny"}},
-            "related": {"en": "fi"},
-            "languages": ["en"],
-            "sizes": [10],
-            "seeds": 1,
         },
-        languages=["en", "fi"],
     )
     plan, data = planned_grid(path)
     found = {}

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from synthner.tests.command_line import done
-from synthner.tests.grid_release import labelled, results_in, run_here, write_grid
+from synthner.tests.grid_release import labelled, results_in, run_here, write_related_grid
 from synthner.tests.tiny_encoder import save_tiny_encoder
 
 SETTINGS = {"epochs": 6, "related_epochs": 6, "learning_rate": 3e-3}
@@ -17,17 +17,9 @@ def encoder_grid(folder, **evaluation):
     folder.mkdir(exist_ok=True)
     words = [example.tokens for code in ("en", "fi") for example in labelled(100, f"{code} words", code)]
     save_tiny_encoder(folder / "tiny", words)
-    return write_grid(
+    return write_related_grid(
         folder,
-        {
-            "taggers": {"tiny": {"model": "tiny", "settings": SETTINGS}},
-            "sizes": [100],
-            "seeds": 1,
-            "related": {"en": "fi"},
-            "languages": ["en"],
-            **evaluation,
-        },
-        languages=["en", "fi"],
+        {"taggers": {"tiny": {"model": "tiny", "settings": SETTINGS}}, "sizes": [100], **evaluation},
         gold=GOLD,
     )
 

@@ -15,7 +15,14 @@ from synthner.evaluation.grid.ray_cluster import run_cells_on_ray
 from synthner.schema.errors import WrongUsageError
 from synthner.tests.command_line import done, synthner
 from synthner.tests.curation_sentences import write
-from synthner.tests.grid_release import Told, labelled, planned_grid, results_in, write_grid
+from synthner.tests.grid_release import (
+    Told,
+    labelled,
+    planned_grid,
+    results_in,
+    write_grid,
+    write_related_grid,
+)
 from synthner.tests.tiny_encoder import save_tiny_encoder
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: `make test-ray` runs these tests")
@@ -133,18 +140,14 @@ def test_an_encoder_takes_its_share_of_a_gpu_and_a_node_keeps_its_related_model(
     words = [each.tokens for code in ("en", "fi") for each in labelled(60, f"{code} words", code)]
     save_tiny_encoder(tmp_path / "tiny", words)
     settings = {"epochs": 1, "related_epochs": 1, "learning_rate": 3e-3}
-    path = write_grid(
+    path = write_related_grid(
         tmp_path,
         {
             "taggers": {"tiny": {"model": "tiny", "settings": settings}},
             "settings": ["fine-tuned"],
             "sources": {"organic": "gold"},
-            "related": {"en": "fi"},
-            "languages": ["en"],
-            "sizes": [10],
             "seeds": 2,
         },
-        languages=["en", "fi"],
     )
     plan, data = planned_grid(path)
     told = Told.nothing()

