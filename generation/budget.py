@@ -44,6 +44,7 @@ class Budget:
         self.limit = limit
         self.spent = spent
         self._promised: dict[str, float] = {}
+        self._promised_in_all = 0.0
 
     def affordable(self, calls: Iterable[Call], price: CallPrice) -> Iterator[Call]:
         """Yield calls until the next one might cost more than is left."""
@@ -55,24 +56,29 @@ class Budget:
     def allows(self, call: Call, price: CallPrice) -> bool:
         """Say whether there is room for a call beside those that are under way."""
         at_most = price.at_most(call)
-        return self.limit is None or self.spent + sum(self._promised.values()) + at_most <= self.limit
+        return self.limit is None or self.spent + self._promised_in_all + at_most <= self.limit
 
     def promise(self, call: Call, price: CallPrice) -> bool:
         """Say whether a call may be sent, once or once more, and keep what it may cost for it."""
         if not self.allows(call, price):
             return False
         if self.limit is not None:
-            self._promised[call.key] = self._promised.get(call.key, 0.0) + price.at_most(call)
+            at_most = price.at_most(call)
+            self._promised[call.key] = self._promised.get(call.key, 0.0) + at_most
+            self._promised_in_all += at_most
         return True
 
     def settle(self, call: Call, cost: Cost) -> None:
         """Take in what a call has cost."""
-        self._promised.pop(call.key, None)
+        self._promised_in_all -= self._promised.pop(call.key, 0.0)
+        if not self._promised:
+            self._promised_in_all = 0.0  # what rounding left
         self.spent += cost.at_most or 0.0
 
     def forget_promises(self) -> None:
         """Forget the calls that were let through and came to nothing."""
         self._promised.clear()
+        self._promised_in_all = 0.0
 
 
 class CallPrice:
