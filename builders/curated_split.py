@@ -7,9 +7,10 @@ the other gold splits are only what must not leak.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import pickle
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import islice, pairwise
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,12 @@ from ..schema.iob2 import OUTSIDE
 from ..schema.waterfall import EXAMPLES_A_STEP, StepCount, Waterfall
 from ..sources.files import write_atomically
 from ..sources.gold import Gold
-from .columns import Batch
-from .curation.curate import HELD_OUT, REPAIR, REPEATS, SELECTION, Curation, Verdict, curate
+from .columns import Batch, Datapoint
+from .curation.curate import HELD_OUT, REPAIR, REPEATS, SELECTION, Curation, curate
 from .curation.judges import encoder_judge
 from .curation.near_duplicates import near_copies
+from .curation.spill import Spill, SpilledExamples
+from .curation.verdicts import Verdict
 from .parquet import row_ids
 from .rejects import Rejects, shown
 
@@ -53,7 +56,7 @@ class CurationStep:
 
 
 class SplitCuration:
-    """Curates the sentences of one split, all together: until then they are held in memory.
+    """Curates the sentences of one split, all together: until then they are held on disk.
 
     Args:
         config: Name of the config, which the ids of its sentences begin with.
@@ -79,8 +82,8 @@ class SplitCuration:
         self._held_out = {split: found for split, found in gold.splits.items() if split != CURATED_SPLIT}
         self._seed = seed
         self._judge = encoder_judge(judge, seed) if judge else None
-        self._batches: list[Batch] = []
-        self._examples: list[Example] = []
+        self._batches = _SpilledBatches()
+        self._examples = SpilledExamples()
         self._curation: Curation | None = None
 
     def hold(self, batch: Batch, texts: list[str]) -> None:
@@ -93,11 +96,9 @@ class SplitCuration:
         words = [texts[number] for number in batch.tokens.tolist()]
         tags = self._labels.decode(batch.tags.tolist())
         ids, ends = row_ids(batch, self._config), pairwise(batch.starts.tolist())
-        self._examples.extend(
-            Example(id_, tuple(words[start:end]), tuple(tags[start:end]))
-            for id_, (start, end) in zip(ids, ends, strict=True)
-        )
-        self._batches.append(replace(batch, texts=[], normal=[]))
+        for id_, (start, end) in zip(ids, ends, strict=True):
+            self._examples.add(Example(id_, tuple(words[start:end]), tuple(tags[start:end])))
+        self._batches.add(batch)
 
     def curated(self, waterfall: Waterfall, rejects: Rejects) -> Iterator[tuple[Batch, list[str]]]:
         """Curate all sentences that are held; yield those that are kept, with their tokens by number.
@@ -106,7 +107,7 @@ class SplitCuration:
             waterfall: Counts what happens; it gets no step of curation where nothing was held.
             rejects: Keeps what is dropped.
         """
-        if not self._examples:
+        if not len(self._examples):
             return
         self._curation = curate(
             self._examples,
@@ -117,10 +118,10 @@ class SplitCuration:
             judge=self._judge,
         )
         count = waterfall[STEP]
-        curated_of_id = {example.id: example for example in self._curation.examples}
+        curated = iter(self._curation.examples)
         judged = zip(self._examples, self._curation.verdicts, strict=True)
         for batch in self._batches:
-            rows = [next(judged) for _ in batch.datapoints]
+            rows = list(islice(judged, len(batch)))
             for row, (example, verdict) in enumerate(rows):
                 if not verdict.kept:
                     rejects.datapoint(
@@ -132,7 +133,7 @@ class SplitCuration:
                     )
                     count.lost[self._counted_as(example, verdict)] += 1
             passed = batch.select(np.array([verdict.kept for _, verdict in rows], dtype=bool))
-            kept = [(curated_of_id[example.id], verdict) for example, verdict in rows if verdict.kept]
+            kept = [(next(curated), verdict) for _, verdict in rows if verdict.kept]
             _count_in(count, kept)
             yield self._with_labels(passed, kept)
 
@@ -146,16 +147,13 @@ class SplitCuration:
         return f"{STEP}: {reason}"
 
     @property
-    def agreement(self) -> dict[str, float]:
-        """How well the labels of each sentence that is kept agree with gold, from 0 to 1, by its id."""
+    def agreement(self) -> Iterator[tuple[str, float]]:
+        """The id of each sentence that is kept, and how well its labels agree with gold, from 0 to 1."""
         if self._curation is None:
-            return {}
-        judged = zip(self._examples, self._curation.verdicts, strict=True)
-        return {
-            example.id: verdict.agreement
-            for example, verdict in judged
-            if verdict.kept and verdict.agreement is not None
-        }
+            return
+        for example, verdict in zip(self._examples, self._curation.verdicts, strict=True):
+            if verdict.kept and verdict.agreement is not None:
+                yield example.id, verdict.agreement
 
     def as_json(self) -> dict[str, Any] | None:
         """Return what the manifest says about the curation; None if there was nothing to curate."""
@@ -180,21 +178,34 @@ class SplitCuration:
 
     def _steps(self, curation: Curation) -> Iterator[CurationStep]:
         """Say what each step did, each repair by itself."""
-        judged = list(zip(self._examples, curation.verdicts, strict=True))
+        dropped, repaired = self._shown_rows(curation)
         for name, outcome in curation.steps.items():
             if name == REPAIR:
                 for repair, changed in outcome.changed.items():
-                    repairs = (_shown_repair(*pair, repair) for pair in judged)
-                    shown_repairs = _first(filter(None, repairs))
+                    shown_repairs = _at_their_length(repaired.get(repair, ()))
                     yield CurationStep(f"{REPAIR}: {repair}", outcome.kept, 0, changed, shown_repairs)
                 continue
-            dropped = list(islice((pair for pair in judged if pair[1].step == name), EXAMPLES_A_STEP))
-            quoted = self._without_held_out_text(name, [example for example, _ in dropped])
+            pairs = dropped.get(name, [])
+            quoted = self._without_held_out_text(name, [example for example, _ in pairs])
             texts = (
                 _shown_loss(example, verdict, may_be_quoted)
-                for (example, verdict), may_be_quoted in zip(dropped, quoted, strict=True)
+                for (example, verdict), may_be_quoted in zip(pairs, quoted, strict=True)
             )
-            yield CurationStep(name, outcome.kept, outcome.lost, 0, _first(texts))
+            yield CurationStep(name, outcome.kept, outcome.lost, 0, _at_their_length(texts))
+
+    def _shown_rows(
+        self, curation: Curation
+    ) -> tuple[dict[str, list[tuple[Example, Verdict]]], dict[str, list[str]]]:
+        """Return the first sentences that each step dropped, and the first changes by each repair."""
+        dropped: dict[str, list[tuple[Example, Verdict]]] = {}
+        repaired: dict[str, list[str]] = {}
+        for example, verdict in zip(self._examples, curation.verdicts, strict=True):
+            if not verdict.kept and len(of_step := dropped.setdefault(verdict.step, [])) < EXAMPLES_A_STEP:
+                of_step.append((example, verdict))
+            for repair in {change.step for change in verdict.changes}:
+                if len(of_repair := repaired.setdefault(repair, [])) < EXAMPLES_A_STEP:
+                    of_repair.extend(filter(None, [_shown_repair(example, verdict, repair)]))
+        return dropped, repaired
 
     def _without_held_out_text(self, step: str, dropped: Sequence[Example]) -> list[bool]:
         """Say which sentences may be quoted: the card must not print what gold held out.
@@ -215,6 +226,21 @@ class SplitCuration:
         return labelled.with_changes(changes), tokens
 
 
+class _SpilledBatches:
+    """Batches on disk, to be read once again."""
+
+    def __init__(self) -> None:
+        self._rows = Spill()
+
+    def add(self, batch: Batch) -> None:
+        # Curation needs no texts, and of a datapoint only its lists and where it comes from.
+        datapoints = [Datapoint(place, replace(found, value=None)) for place, found in batch.datapoints]
+        self._rows.add(pickle.dumps(replace(batch, datapoints=datapoints, texts=[], normal=[])))
+
+    def __iter__(self) -> Iterator[Batch]:
+        return map(pickle.loads, self._rows)
+
+
 def agreement_file(rejects: Path) -> Path:
     """Return where the agreement of a config's published rows with gold is kept, given its rejects."""
     return rejects.parent.parent / "agreement" / rejects.name
@@ -230,11 +256,12 @@ def write_agreement(curation: SplitCuration | None, rejects: Path) -> None:
     Raises:
         DataError: If the file cannot be written.
     """
-    agreement_of = curation.agreement if curation else {}
-    if not agreement_of:
+    judged = curation.agreement if curation else iter(())
+    first = next(judged, None)
+    if first is None:
         return
     with write_atomically(agreement_file(rejects)) as stream:
-        for id_, agreement in agreement_of.items():
+        for id_, agreement in chain((first,), judged):
             stream.write(json.dumps({"id": id_, "agreement": agreement}, ensure_ascii=False) + "\n")
 
 
@@ -250,10 +277,10 @@ def _count_in(count: StepCount, kept: Sequence[tuple[Example, Verdict]]) -> None
             count.notes[f"repaired: {repair}"] += 1
 
 
-def _first(texts: Iterator[str]) -> list[str]:
-    """Return the first of many examples, each at its length."""
+def _at_their_length(texts: Iterable[str]) -> list[str]:
+    """Return examples cut to the length at which they are shown."""
     count = StepCount()
-    for text in islice(texts, EXAMPLES_A_STEP):
+    for text in texts:
         count.show(text)
     return count.examples
 

@@ -69,12 +69,16 @@ def agreement_with_itself(
         return None
     random = Random(f"{seed} agreement")  # noqa: S311 - no secret is drawn
     middle = len(examples) // 2
-    halves = [random.sample(half, len(half)) for half in (examples[:middle], examples[middle:])]
+    # Places and not examples: these may be on a disk.
+    halves = [random.sample(half, len(half)) for half in (range(middle), range(middle, len(examples)))]
     kappas = []
-    for learning, judged in (halves, halves[::-1]):
-        tagger = CrfTagger.train(map(_without_types, learning[:learned]), settings=_SETTINGS)
-        found = tagger.tag(example.tokens for example in judged[:_JUDGED])
-        kappas.append(kappa_on_mentions([example.ner_tags for example in judged[:_JUDGED]], found))
+    for learning, judging in (halves, halves[::-1]):
+        tagger = CrfTagger.train(
+            (_without_types(examples[place]) for place in learning[:learned]), settings=_SETTINGS
+        )
+        judged = [examples[place] for place in judging[:_JUDGED]]
+        found = tagger.tag(example.tokens for example in judged)
+        kappas.append(kappa_on_mentions([example.ner_tags for example in judged], found))
     return sum(kappas) / len(kappas)
 
 

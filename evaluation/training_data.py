@@ -68,23 +68,42 @@ def training_data(examples: Iterable[Example], *, types: AbstractSet[str] | None
         examples: Examples with tags as found.
         types: The entity types to learn; by default all of them.
     """
-    usable = []
-    left_out = repaired = 0
-    foreign: Counter[str] = Counter()
-    for example in examples:
+    preparation = Preparation(types)
+    usable = tuple(filter(None, map(preparation.prepared, examples)))
+    return TrainingData(usable, preparation.left_out, preparation.repaired, preparation.foreign_mentions)
+
+
+class Preparation:
+    """Makes one example after another such that a tagger can learn from it, and counts what was done.
+
+    Args:
+        types: The entity types to learn; by default all of them.
+
+    Attributes:
+        left_out: As in `TrainingData`.
+        repaired: As in `TrainingData`.
+        foreign_mentions: As in `TrainingData`.
+    """
+
+    def __init__(self, types: AbstractSet[str] | None = None) -> None:
+        self._types = types
+        self.left_out = 0
+        self.repaired = 0
+        self.foreign_mentions: Counter[str] = Counter()
+
+    def prepared(self, example: Example) -> Example | None:
+        """Return the example as a tagger can learn from it; None if a tag is no IOB2 tag."""
         if any(parse_tag(tag) is None for tag in example.ner_tags):
-            left_out += 1
-            continue
+            self.left_out += 1
+            return None
         tags = repair(example.ner_tags, "conlleval")
-        repaired += bool(tags.changes)
-        usable.append(_of_types(replace(example, ner_tags=tags.tags), types, foreign))
-    return TrainingData(tuple(usable), left_out, repaired, foreign)
+        self.repaired += bool(tags.changes)
+        return self._of_types(replace(example, ner_tags=tags.tags))
 
-
-def _of_types(example: Example, types: AbstractSet[str] | None, foreign: Counter[str]) -> Example:
-    mentions = example.mentions
-    known = [mention for mention in mentions if types is None or mention.type in types]
-    if len(known) == len(mentions):
-        return example
-    foreign.update(mention.type for mention in mentions if mention not in known)
-    return replace(example, ner_tags=tuple(tags_of(known, len(example.tokens))))
+    def _of_types(self, example: Example) -> Example:
+        mentions = example.mentions
+        known = [mention for mention in mentions if self._types is None or mention.type in self._types]
+        if len(known) == len(mentions):
+            return example
+        self.foreign_mentions.update(mention.type for mention in mentions if mention not in known)
+        return replace(example, ner_tags=tuple(tags_of(known, len(example.tokens))))

@@ -228,7 +228,7 @@ def test_a_little_gold_says_what_it_cannot_know():
 
 def test_no_examples_are_no_repairs():
     outcome = repair_labels([], GOLD, LABELS)
-    assert outcome.repaired == []
+    assert list(outcome.repaired) == []
     assert outcome.counts == dict.fromkeys(REPAIRS, 0)
     assert outcome.conflicts == []
     assert outcome.unknown == []
@@ -304,6 +304,6 @@ def test_the_order_of_the_input_does_not_matter(config, gold, shuffled):
     shuffled.shuffle(other_gold)
     straight = repair_labels(config, gold, LABELS)
     mixed = repair_labels([config[place] for place in order], other_gold, LABELS)
-    assert [straight.repaired[place] for place in order] == mixed.repaired
+    assert [straight.repaired[place] for place in order] == list(mixed.repaired)
     assert straight.counts == mixed.counts
     assert straight.conflicts == mixed.conflicts

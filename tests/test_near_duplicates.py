@@ -1,7 +1,7 @@
 """Near-duplicates: the same text but for a few characters, in any script, and nothing else."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthner.builders.curation.near_duplicates import near_copies, near_duplicates
@@ -80,6 +80,7 @@ def test_nothing_held_out_is_no_copy():
 words = st.sampled_from(["Ada", "Bo", "sold", "the", "old", "mill", "boat", "in", "Solby", "!"])
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(words, min_size=1, max_size=8).map(" ".join), max_size=20))
 def test_what_is_named_comes_before_and_repeats_nothing_itself(texts):
     config = sentences(*texts)

@@ -72,7 +72,8 @@ def agreement_on_mentions(
     if len(gold) < FEWEST_GOLD or not any(example.mentions for example in synthetic):
         return None
     random = Random(f"{seed} chance")  # noqa: S311 - no secret is drawn
-    judged = random.sample(list(synthetic), min(len(synthetic), SENTENCES_TO_JUDGE))
+    places = random.sample(range(len(synthetic)), min(len(synthetic), SENTENCES_TO_JUDGE))
+    judged = [synthetic[place] for place in places]
     learned = random.sample(list(gold), min(len(gold), SENTENCES_TO_JUDGE))
     tagger = CrfTagger.train(learned, settings=_SETTINGS)
     found = tagger.tag(example.tokens for example in judged)

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ...schema.iob2 import Mention, mentions
-from .evidence import LabelledSentence
+from ...schema.iob2 import Mention
+from .evidence import LabelledSentence, spans_of
 from .words import Sentence
 
 Floats = NDArray[np.float64]
@@ -183,7 +183,7 @@ def _looks(sentence: Sentence, span: Mention) -> Iterator[str]:
 
 def _spans(sentences: Iterable[LabelledSentence]) -> Iterator[tuple[Sentence, Mention]]:
     for sentence, tags in sentences:
-        for span in mentions(tags):
+        for span in spans_of(tags):
             yield sentence, span
 
 

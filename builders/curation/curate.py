@@ -9,12 +9,17 @@ Gold decides, and only gold: its labels, its folds. The steps, in order:
   contradict one another.
 - `repairs`: labels are repaired; nothing is dropped.
 - `selection`: sentences are ranked by their agreement with gold, and as many are kept as help on its folds.
+
+Each step goes through the sentences, as often as it needs; wherever they are kept, none holds them. In memory
+are a few numbers a sentence.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import repeat
 
 from ...schema.example import Example
 from ...schema.labels import LabelSet
@@ -22,10 +27,14 @@ from . import chance, likeness
 from .chance import Agreement, agreement_on_mentions
 from .contradiction import Consistency, consistency
 from .judges import Judge
+from .labelling import LabelChange
 from .likeness import unlike_gold
 from .near_duplicates import near_copies, near_duplicates
-from .repairs import REPAIRS, Conflict, LabelChange, repair_labels
+from .repairs import REPAIRS, Conflict, repair_labels
 from .selection import Selection, select
+from .spill import TextNumbers
+from .verdicts import Verdict, Verdicts
+from .views import Chosen
 
 REPEATS, HELD_OUT, LANGUAGE, LABELS, REPAIR, SELECTION = STEPS = (
     "repeats",
@@ -39,27 +48,11 @@ REPEATS, HELD_OUT, LANGUAGE, LABELS, REPAIR, SELECTION = STEPS = (
 # Prompts show gold sentences, and a model may well vary one: that is no copy yet.
 _SAME_AS_GOLD = 0.95
 
+# Stands for no step.
+_LEFT = len(STEPS)
+
 # From this share of a config on, what is wrong with sentences is wrong with the config.
 MOST = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What curation decided about one sentence.
-
-    Attributes:
-        kept: Whether it is in the curated data.
-        step: The step that dropped it; empty where it is kept.
-        reason: Why it was dropped.
-        changes: How its labels were repaired.
-        agreement: How well its labels agree with gold, from 0 to 1; None where it was dropped before.
-    """
-
-    kept: bool = True
-    step: str = ""
-    reason: str = ""
-    changes: tuple[LabelChange, ...] = ()
-    agreement: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +83,8 @@ class Curation:
         selection: How many to keep was chosen like this.
     """
 
-    examples: tuple[Example, ...]
-    verdicts: tuple[Verdict, ...]
+    examples: Sequence[Example]
+    verdicts: Sequence[Verdict]
     steps: Mapping[str, StepOutcome]
     findings: tuple[str, ...]
     conflicts: tuple[Conflict, ...]
@@ -127,45 +120,37 @@ def curate(
         copies = near_copies(work.examples(), held_out)
         work.drop(
             HELD_OUT,
-            [
+            (
                 f"repeats a sentence of gold {copies[number]}" if number in copies else None
                 for number in range(len(work.left))
-            ],
+            ),
         )
     if LANGUAGE in steps:
         unlike = set(unlike_gold(work.examples(), gold))
         work.drop(
             LANGUAGE,
-            ["not written like gold" if number in unlike else None for number in range(len(work.left))],
+            ("not written like gold" if number in unlike else None for number in range(len(work.left))),
         )
     if LABELS in steps:
         agreement = agreement_on_mentions(work.examples(), gold, seed=seed)
         consistent = consistency(work.examples(), gold, seed=seed)
-        work.drop(LABELS, [_why_no_labels(agreement, consistent)] * len(work.left))
+        work.drop(LABELS, repeat(_why_no_labels(agreement, consistent), len(work.left)))
     repairs = REPAIRS if REPAIR in steps else ()
-    repaired = repair_labels(work.examples(), gold, labels, repairs=repairs)
-    work.steps[REPAIR] = StepOutcome(len(work.left), 0, repaired.counts)
+    judged, unrepaired = work.left, work.examples()
+    repaired = repair_labels(unrepaired, gold, labels, repairs=repairs)
+    work.steps[REPAIR] = StepOutcome(len(judged), 0, repaired.counts)
     examples = repaired.examples
-    selected = Selection(tuple(range(len(examples))), (1.0,) * len(examples), 1.0)
+    selected = Selection(range(len(examples)), array("d", [1.0]) * len(examples), 1.0)
     if SELECTION in steps:
         selected = select(
             examples,
             gold,
-            unrepaired=work.examples(),
+            unrepaired=unrepaired,
             repair=lambda some, by: repair_labels(some, by, labels, repairs=repairs).examples,
             seed=seed,
             judge=judge,
         )
-    for place, one, judged in zip(work.left, repaired.repaired, selected.agreement, strict=True):
-        work.verdicts[place] = Verdict(changes=one.changes, agreement=judged)
-    kept = set(selected.kept)
-    work.drop(
-        SELECTION,
-        [
-            None if number in kept else _why_not_selected(example, selected)
-            for number, example in enumerate(examples)
-        ],
-    )
+    work.drop(SELECTION, _why_not_selected(examples, selected))
     findings = [
         *_findings_on_data(synthetic, work.steps),
         *_findings_on_labels(agreement, consistent),
@@ -173,8 +158,8 @@ def curate(
         *_findings_on_selection(selected, gold),
     ]
     return Curation(
-        examples=tuple(examples[number] for number in selected.kept),
-        verdicts=tuple(work.verdicts),
+        examples=Chosen(examples, selected.kept),
+        verdicts=work.verdicts(judged, repaired.changes, selected.agreement),
         steps=work.steps,
         findings=(*findings, *repaired.unknown),
         conflicts=tuple(repaired.conflicts),
@@ -182,41 +167,77 @@ def curate(
     )
 
 
-def _repetitions(synthetic: Sequence[Example], gold: Sequence[Example]) -> list[str | None]:
+def _repetitions(synthetic: Sequence[Example], gold: Sequence[Example]) -> Iterator[str | int | None]:
     """Say which sentences repeat an earlier one, or one of gold, which nothing can be learned from."""
     of_gold = near_copies(synthetic, {"gold": gold}, threshold=_SAME_AS_GOLD)
-    return [
-        "repeats a sentence of gold"
-        if place in of_gold
-        else None
-        if earlier is None
-        else f"repeats {synthetic[earlier].id}"
+    return (
+        "repeats a sentence of gold" if place in of_gold else earlier
         for place, earlier in enumerate(near_duplicates(synthetic))
-    ]
+    )
 
 
 class _Work:
-    """The sentences while steps drop some of them."""
+    """The sentences while steps drop some of them.
+
+    Attributes:
+        left: The places of those that are left.
+        steps: What each step did.
+    """
 
     def __init__(self, synthetic: Sequence[Example]) -> None:
         self._synthetic = synthetic
-        self.left = list(range(len(synthetic)))
-        self.verdicts = [Verdict()] * len(synthetic)
+        self.left = array("q", range(len(synthetic)))
         self.steps: dict[str, StepOutcome] = {}
+        # By sentence: the step that dropped it, if one did, and why: a reason, or the one that it repeats.
+        self._step = bytearray([_LEFT]) * len(synthetic)
+        self._why = array("q", [0]) * len(synthetic)
+        self._reasons = TextNumbers()
 
-    def examples(self) -> list[Example]:
+    def examples(self) -> Sequence[Example]:
         """Return the sentences that are left."""
-        return [self._synthetic[place] for place in self.left]
+        return Chosen(self._synthetic, self.left)
 
-    def drop(self, step: str, reasons: Sequence[str | None]) -> None:
-        """Drop each sentence left that has a reason."""
-        before, self.left = self.left, []
+    def drop(self, step: str, reasons: Iterable[str | int | None]) -> None:
+        """Drop each sentence left that has a reason: a text, or the place of the sentence that it repeats."""
+        before, self.left = self.left, array("q")
         for place, reason in zip(before, reasons, strict=True):
             if reason is None:
                 self.left.append(place)
-            else:
-                self.verdicts[place] = replace(self.verdicts[place], kept=False, step=step, reason=reason)
+                continue
+            self._step[place] = STEPS.index(step)
+            self._why[place] = reason if isinstance(reason, int) else -1 - self._reasons[reason]
         self.steps[step] = StepOutcome(len(self.left), len(before) - len(self.left))
+
+    def verdicts(
+        self,
+        judged: Sequence[int],
+        changes: Iterable[tuple[LabelChange, ...]],
+        agreement: Iterable[float],
+    ) -> Verdicts:
+        """Return the verdict on each sentence.
+
+        Args:
+            judged: The places of those whose labels were repaired and judged.
+            changes: The changes of each of these.
+            agreement: The agreement of each of these with gold.
+        """
+        verdicts = Verdicts()
+        known = zip(judged, changes, agreement, strict=True)
+        next_judged = next(known, None)
+        for place in range(len(self._synthetic)):
+            verdict = self._verdict(place)
+            if next_judged is not None and next_judged[0] == place:
+                verdict = replace(verdict, changes=next_judged[1], agreement=next_judged[2])
+                next_judged = next(known, None)
+            verdicts.add(verdict)
+        return verdicts
+
+    def _verdict(self, place: int) -> Verdict:
+        if self._step[place] == _LEFT:
+            return Verdict()
+        why = self._why[place]
+        reason = f"repeats {self._synthetic[why].id}" if why >= 0 else self._reasons.texts[-1 - why]
+        return Verdict(False, STEPS[self._step[place]], reason)
 
 
 def _why_no_labels(agreement: Agreement | None, consistent: Consistency | None) -> str | None:
@@ -228,12 +249,20 @@ def _why_no_labels(agreement: Agreement | None, consistent: Consistency | None) 
     return None
 
 
-def _why_not_selected(example: Example, selected: Selection) -> str:
-    if not selected.share:
-        return "no share of the data is likely enough to help"
-    if example.mentions:
-        return "agrees less with gold than what is kept"
-    return "has no mention, and agrees less with gold than such sentences that are kept"
+def _why_not_selected(examples: Sequence[Example], selected: Selection) -> Iterator[str | None]:
+    """Say of each sentence why it is not kept, if it is not."""
+    kept = iter(selected.kept)
+    next_kept = next(kept, None)
+    for number, example in enumerate(examples):
+        if number == next_kept:
+            next_kept = next(kept, None)
+            yield None
+        elif not selected.share:
+            yield "no share of the data is likely enough to help"
+        elif example.mentions:
+            yield "agrees less with gold than what is kept"
+        else:
+            yield "has no mention, and agrees less with gold than such sentences that are kept"
 
 
 def _findings_on_data(synthetic: Sequence[Example], steps: Mapping[str, StepOutcome]) -> Iterator[str]:

@@ -7,7 +7,8 @@ shape; where gold has not shown enough of either, the answer is None, and nothin
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable
+from functools import lru_cache
 from itertools import pairwise
 
 from ...schema.iob2 import OUTSIDE, Mention, mentions
@@ -16,13 +17,22 @@ from .words import CAPITAL, CASELESS, FIRST_CAPITAL, NUMBER, PUNCTUATION, Senten
 PART = ""
 """Where a number is one word of a longer mention."""
 
-LabelledSentence = tuple[Sentence, Sequence[str]]
+LabelledSentence = tuple[Sentence, tuple[str, ...]]
 
 # How many cases of its shape a word's own cases are weighed against.
 _BORROWED = 2.0
 # Cases of a shape that say something about a word that was never seen.
 ENOUGH_OF_A_SHAPE = 20
 ENOUGH_OF_A_WORD = 3
+
+# Many sentences are labelled alike, and each is looked at by one repair after another.
+_TAGGINGS_TO_REMEMBER = 1 << 13
+
+
+@lru_cache(maxsize=_TAGGINGS_TO_REMEMBER)
+def spans_of(tags: tuple[str, ...]) -> tuple[Mention, ...]:
+    """Return the mentions of a tag sequence, as `schema.iob2.mentions` reads them."""
+    return tuple(mentions(tags))
 
 
 class Share:
@@ -75,9 +85,9 @@ class Habits:
         for sentence, tags in gold:
             self._learn(sentence, tags)
 
-    def _learn(self, sentence: Sentence, tags: Sequence[str]) -> None:
+    def _learn(self, sentence: Sentence, tags: tuple[str, ...]) -> None:
         owner: list[int | None] = [None] * len(sentence)
-        spans = mentions(tags)
+        spans = spans_of(tags)
         for number, span in enumerate(spans):
             owner[span.start : span.end] = [number] * (span.end - span.start)
             self.mention_count[span.type] += 1

@@ -6,7 +6,7 @@ The CRF needs seconds and no download. An encoder has read much text before; it 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,8 +22,8 @@ _CRF_SETTINGS = CrfSettings(iterations=30)
 class TrainedJudge(Protocol):
     """A tagger that tells how likely labels are."""
 
-    def marginals_of(self, examples: Iterable[Example]) -> list[list[float]]:
-        """Return for each example the probability of each of its tags, 0 for one never trained on."""
+    def marginals_of(self, examples: Iterable[Example]) -> Iterable[list[float]]:
+        """Give for each example the probability of each of its tags, 0 for one never trained on."""
         ...
 
 
@@ -44,9 +44,19 @@ class Judge(Protocol):
 class CrfJudge:
     """A CRF trained by the recipe `adapted` of `evaluation.recipes`."""
 
-    def train(self, gold: Sequence[Example], synthetic: Sequence[Example]) -> CrfTagger:
+    def train(self, gold: Sequence[Example], synthetic: Sequence[Example]) -> TrainedJudge:
         """Train a tagger on gold and synthetic sentences, gold overruling."""
-        return Adaptation(synthetic).train(gold, settings=_CRF_SETTINGS)
+        return _OneByOne(Adaptation(synthetic).train(gold, settings=_CRF_SETTINGS))
+
+
+@dataclass(frozen=True, slots=True)
+class _OneByOne:
+    """A CRF that judges one sentence after another, whose probabilities nobody has to hold together."""
+
+    tagger: CrfTagger
+
+    def marginals_of(self, examples: Iterable[Example]) -> Iterator[list[float]]:
+        return map(self.tagger.marginals, examples)
 
 
 @dataclass(frozen=True, slots=True)

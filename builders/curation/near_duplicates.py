@@ -8,8 +8,10 @@ then computed exactly, so that nothing is called a near-duplicate by chance.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain, islice
 from zlib import crc32
 
 import numpy as np
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 
 from ...schema.example import Example
 from ..vocabulary import normalised
+from .spill import Spill
 
 _GRAM = 4
 _PERMUTATIONS = 128
@@ -25,6 +28,9 @@ _SEED = 1
 _COST_OF_FALSE_CANDIDATES, _COST_OF_LOST_CANDIDATES = 0.1, 0.9
 # The grams of a sentence take about 10 KB.
 _TEXTS_TO_REMEMBER = 1 << 10
+
+_SENTENCES_AT_ONCE = 1 << 9
+_ALONE = _NOBODY = -1
 
 # Any odd number with bits all over: its powers weigh the values of a band.
 _MULTIPLIER = 0x9E3779B97F4A7C15
@@ -47,15 +53,13 @@ def near_duplicates(examples: Sequence[Example], *, threshold: float = 0.8) -> l
         [None, 0, None]
     """
     bands = _Bands(threshold)
-    keys = np.zeros((len(examples), bands.count), dtype=np.uint64)
-    for number, example in enumerate(examples):
-        keys[number] = bands.keys(example)
-    # What one sentence has alone finds nobody. Most of it is, and an index of the rest is small.
-    repeated = _repeated(keys)
-    index = _Index(examples, threshold)
+    keys = Spill()
+    for example in examples:
+        keys.add(bands.keys(example).tobytes())
+    shared = _SharedKeys(keys, bands.count)
+    index = _Index(examples, threshold, len(shared))
     found: list[int | None] = []
-    for number, example in enumerate(examples):
-        common = [key for key in keys[number].tolist() if key in repeated]
+    for number, (example, common) in enumerate(zip(examples, shared.numbers(), strict=True)):
         first = index.first_like(example, common)
         found.append(first)
         if first is None:
@@ -80,12 +84,15 @@ def near_copies(
     if not sentences:
         return {}
     bands = _Bands(threshold)
-    index = _Index([example for _, example in sentences], threshold)
-    for number, (_, example) in enumerate(sentences):
-        index.add(number, bands.keys(example).tolist())
+    keys = [bands.keys(example).tolist() for _, example in sentences]
+    number_of_key = {key: number for number, key in enumerate(dict.fromkeys(chain.from_iterable(keys)))}
+    index = _Index([example for _, example in sentences], threshold, len(number_of_key))
+    for number, own in enumerate(keys):
+        index.add(number, map(number_of_key.__getitem__, own))
     found = {}
     for number, example in enumerate(examples):
-        first = index.first_like(example, bands.keys(example).tolist())
+        known = filter(number_of_key.__contains__, bands.keys(example).tolist())
+        first = index.first_like(example, map(number_of_key.__getitem__, known))
         if first is not None:
             found[number] = sentences[first][0]
     return found
@@ -124,27 +131,84 @@ class _Bands:
         return values.reshape(self.count, self._length) @ self._weights
 
 
+class _SharedKeys:
+    """The keys that more than one sentence has, numbered: what one has alone finds nobody, and most of it is.
+
+    Args:
+        keys: The keys of each sentence, as bytes.
+        count: How many keys a sentence has.
+    """
+
+    def __init__(self, keys: Spill, count: int) -> None:
+        self._keys = keys
+        self._count = count
+        # One band at a time, so that only its keys are in memory.
+        self._shared = [_repeated(self._of_band(band)) for band in range(count)]
+        self._starts = np.cumsum([0, *map(len, self._shared)]).tolist()
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    def numbers(self) -> Iterator[list[int]]:
+        """Yield for each sentence the numbers of those of its keys that another one has."""
+        for rows in self._rows():
+            numbers = np.full(rows.shape, _ALONE)
+            for band, (shared, start) in enumerate(zip(self._shared, self._starts, strict=False)):
+                places = np.searchsorted(shared, rows[:, band])
+                is_shared = (
+                    shared[np.minimum(places, len(shared) - 1)] == rows[:, band] if len(shared) else False
+                )
+                numbers[:, band] = np.where(is_shared, start + places, _ALONE)
+            for row in numbers.tolist():
+                yield [number for number in row if number != _ALONE]
+
+    def _of_band(self, band: int) -> NDArray[np.uint64]:
+        columns = [rows[:, band].copy() for rows in self._rows()]
+        return np.concatenate(columns) if columns else np.zeros(0, dtype=np.uint64)
+
+    def _rows(self) -> Iterator[NDArray[np.uint64]]:
+        """Yield the keys of many sentences at once, one sentence a row."""
+        rows = iter(self._keys)
+        while block := b"".join(islice(rows, _SENTENCES_AT_ONCE)):
+            yield np.frombuffer(block, dtype=np.uint64).reshape(-1, self._count)
+
+
+def _repeated(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return the keys that occur more than once, in order."""
+    keys.sort()
+    return np.unique(keys[1:][keys[1:] == keys[:-1]])
+
+
 class _Index:
     """Sentences that can be found by their likeness.
 
     Args:
         examples: What may be added, by number.
         threshold: The share of 4-grams from which two sentences are alike enough.
+        keys: How many keys there are; they are numbers from 0 up.
     """
 
-    def __init__(self, examples: Sequence[Example], threshold: float) -> None:
+    def __init__(self, examples: Sequence[Example], threshold: float, keys: int) -> None:
         self._examples = examples
         self._threshold = threshold
-        self._numbers: dict[int, list[int]] = {}
+        # Of most keys one sentence is held: what is like it is not added.
+        self._first = array("q", [_NOBODY]) * keys
+        self._others: dict[int, list[int]] = {}
 
     def add(self, number: int, keys: Iterable[int]) -> None:
         """Let a sentence be found by some of its keys."""
         for key in keys:
-            self._numbers.setdefault(key, []).append(number)
+            if self._first[key] == _NOBODY:
+                self._first[key] = number
+            else:
+                self._others.setdefault(key, []).append(number)
 
     def first_like(self, example: Example, keys: Iterable[int]) -> int | None:
         """Return the smallest number of a sentence that has one of the keys and is alike enough."""
-        candidates = {number for key in keys for number in self._numbers.get(key, ())}
+        candidates: set[int] = set()
+        for key in keys:
+            if self._first[key] != _NOBODY:
+                candidates.update((self._first[key], *self._others.get(key, ())))
         if not candidates:
             return None
         grams = _grams(_text(example))
@@ -154,12 +218,6 @@ class _Index:
             if shared >= self._threshold * (len(grams) + len(others) - shared):
                 return number
         return None
-
-
-def _repeated(keys: NDArray[np.uint64]) -> frozenset[int]:
-    """Return the keys that occur more than once."""
-    ordered = np.sort(keys, axis=None)
-    return frozenset(ordered[1:][ordered[1:] == ordered[:-1]].tolist())
 
 
 def _text(example: Example) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...schema.iob2 import OUTSIDE, Mention, mentions, tags_of
-from .evidence import PART
+from ...schema.iob2 import OUTSIDE, Mention, tags_of
+from .evidence import PART, spans_of
 from .labelling import Labelling, SentenceRepair
 from .words import NUMBER, PUNCTUATION, SMALL, Sentence
 
@@ -39,10 +39,10 @@ def repair_numbers(labelling: Labelling) -> SentenceRepair:
             return False
         return all(habit(sentence, place) == OUTSIDE for place in numbers)
 
-    def repair(sentence: Sentence, tags: Sequence[str]) -> Sequence[str] | None:
+    def repair(sentence: Sentence, tags: tuple[str, ...]) -> Sequence[str] | None:
         if NUMBER not in sentence.shapes:
             return None
-        kept = [span for span in mentions(tags) if not is_left_alone(sentence, span)]
+        kept = [span for span in spans_of(tags) if not is_left_alone(sentence, span)]
         repaired = tags_of(kept, len(tags))
         for place, shape in enumerate(sentence.shapes):
             type_ = habit(sentence, place) if shape == NUMBER and repaired[place] == OUTSIDE else None

@@ -6,10 +6,19 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
-from ...schema.iob2 import OUTSIDE, Mention, mentions, tags_of
+from ...schema.iob2 import OUTSIDE, Mention, tags_of
 from .consensus import surface
-from .evidence import ENOUGH_OF_A_WORD, Habits, LabelledSentence, Share, has_a_name_shape, is_punctuation
+from .evidence import (
+    ENOUGH_OF_A_WORD,
+    Habits,
+    LabelledSentence,
+    Share,
+    has_a_name_shape,
+    is_punctuation,
+    spans_of,
+)
 from .labelling import Labelling, SentenceRepair
 from .words import Sentence
 
@@ -19,6 +28,7 @@ _NEARLY_ALWAYS = 0.9
 # In log-odds: what moving all labels by one must gain.
 _SHIFT_GAIN = 4.0
 _LARGEST_ODDS = 3.0
+_WORDS_TO_REMEMBER = 1 << 14
 # The share of gold's mentions without capital or digit below which such a mention is no mention.
 _WITHOUT_CAPITAL = 0.08
 
@@ -39,8 +49,8 @@ def join_fragments(labelling: Labelling) -> SentenceRepair:
             return False
         return habits.touches(before.type, after.type) < _HARDLY_EVER
 
-    def repair(sentence: Sentence, tags: Sequence[str]) -> Sequence[str] | None:
-        spans = mentions(tags)
+    def repair(sentence: Sentence, tags: tuple[str, ...]) -> Sequence[str] | None:
+        spans = spans_of(tags)
         if len(spans) < 2:
             return None
         joined = [spans[0]]
@@ -58,7 +68,7 @@ def _forms_that_stand_alone(config: Sequence[LabelledSentence]) -> set[tuple[str
     """Return the forms, with their type, that are often mentions with no other mention beside them."""
     counts: Counter[tuple[str, str]] = Counter()
     for sentence, tags in config:
-        for span in mentions(tags):
+        for span in spans_of(tags):
             touched = (span.start and tags[span.start - 1] != OUTSIDE) or (
                 span.end < len(tags) and tags[span.end] != OUTSIDE
             )
@@ -96,8 +106,8 @@ def undo_shift(labelling: Labelling) -> SentenceRepair:
     """Move all labels of a sentence by one token where they then fall on words of mentions."""
     odds = _WithinOdds(labelling)
 
-    def repair(sentence: Sentence, tags: Sequence[str]) -> Sequence[str] | None:
-        spans = mentions(tags)
+    def repair(sentence: Sentence, tags: tuple[str, ...]) -> Sequence[str] | None:
+        spans = spans_of(tags)
         if not spans:
             return None
         moved = [
@@ -120,13 +130,19 @@ class _WithinOdds:
 
     def __init__(self, labelling: Labelling) -> None:
         self._within = labelling.habits.within
+        self._of_word = lru_cache(maxsize=_WORDS_TO_REMEMBER)(self._odds)
 
     def of(self, sentence: Sentence, spans: Sequence[Mention]) -> float:
         """Return the sum of the log-odds of the words of some spans."""
-        return sum(self._of_word(sentence, place) for span in spans for place in range(span.start, span.end))
+        cased, shapes = sentence.cased, sentence.shapes
+        return sum(
+            self._of_word(cased[place], shapes[place])
+            for span in spans
+            for place in range(span.start, span.end)
+        )
 
-    def _of_word(self, sentence: Sentence, place: int) -> float:
-        share = self._within.of(sentence.cased[place], sentence.shapes[place])
+    def _odds(self, cased: str, shape: str) -> float:
+        share = self._within.of(cased, shape)
         if share is None:
             return 0.0
         share = min(max(share, 1e-6), 1 - 1e-6)
@@ -137,12 +153,12 @@ def move_boundaries(labelling: Labelling) -> SentenceRepair:
     """Take the words at the edges of mentions in, or leave them out, as gold does."""
     habits = labelling.habits
 
-    def repair(sentence: Sentence, tags: Sequence[str]) -> Sequence[str] | None:
-        spans = mentions(tags)
+    def repair(sentence: Sentence, tags: tuple[str, ...]) -> Sequence[str] | None:
+        spans = spans_of(tags)
         if not spans:
             return None
         taken = [tag != OUTSIDE for tag in tags]
-        moved = [_fit(habits, sentence, span, taken) for span in spans]
+        moved = tuple(_fit(habits, sentence, span, taken) for span in spans)
         return tags_of(moved, len(tags)) if moved != spans else None
 
     return repair
@@ -181,8 +197,8 @@ def drop_what_is_no_mention(labelling: Labelling) -> SentenceRepair:
     """Take the label from words that gold leaves unlabelled, or that look like none of gold's mentions."""
     habits = labelling.habits
 
-    def repair(sentence: Sentence, tags: Sequence[str]) -> Sequence[str] | None:
-        spans = mentions(tags)
+    def repair(sentence: Sentence, tags: tuple[str, ...]) -> Sequence[str] | None:
+        spans = spans_of(tags)
         kept = [span for span in spans if not _is_no_mention(habits, sentence, span)]
         return tags_of(kept, len(tags)) if len(kept) < len(spans) else None
 

@@ -10,39 +10,24 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 from ...schema.errors import WrongUsageError
 from ...schema.example import Example
-from ...schema.iob2 import mentions
 from ...schema.labels import LabelSet
 from ...schema.validation import nearest
 from .consensus import surface
-from .evidence import ENOUGH_OF_A_SHAPE, Habits
-from .labelling import Labelling, SentenceRepair
+from .evidence import ENOUGH_OF_A_SHAPE, Habits, LabelledSentence, spans_of
+from .labelling import LabelChange, Labelling, SentenceRepair
 from .numbers import repair_numbers
 from .positions import drop_what_is_no_mention, join_fragments, move_boundaries, undo_shift
+from .relabelling import Relabelling
 from .repetitions import label_repetitions
 from .types import repair_types
-from .words import Sentence, look_at
+from .views import Made
+from .words import look_at
 
 _MOST_PASSES = 12
-
-
-@dataclass(frozen=True, slots=True)
-class LabelChange:
-    """One token's label that a repair replaced; provenance keeps it.
-
-    Attributes:
-        step: The repair.
-        position: Index of the token.
-        before: The label it had.
-        after: The label it has.
-    """
-
-    step: str
-    position: int
-    before: str
-    after: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +64,20 @@ class RepairOutcome:
         unknown: What gold is too small to tell, in words.
     """
 
-    repaired: list[Repaired]
+    repaired: Sequence[Repaired]
     counts: dict[str, int]
     conflicts: list[Conflict]
     unknown: list[str]
 
     @property
-    def examples(self) -> list[Example]:
+    def examples(self) -> Sequence[Example]:
         """Every example with its repaired labels."""
-        return [each.example for each in self.repaired]
+        return Made(attrgetter("example"), self.repaired)
+
+    @property
+    def changes(self) -> Sequence[tuple[LabelChange, ...]]:
+        """The changes of every example."""
+        return Made(attrgetter("changes"), self.repaired)
 
 
 _REPAIR_OF_NAME: dict[str, Callable[[Labelling], SentenceRepair]] = {
@@ -99,6 +89,9 @@ _REPAIR_OF_NAME: dict[str, Callable[[Labelling], SentenceRepair]] = {
     "repetitions": label_repetitions,
     "numbers": repair_numbers,
 }
+
+# The others know gold's habits alone, and can follow without another look at all sentences.
+_LEARN_FROM_THE_CONFIG = frozenset(("types", "fragments", "repetitions"))
 
 REPAIRS = tuple(_REPAIR_OF_NAME)
 """The repairs, in the order in which they run:
@@ -136,63 +129,39 @@ def repair_labels(
             raise WrongUsageError(f"there is no repair `{name}`", hint=nearest(name, REPAIRS))
     gold_sentences = [(look_at(example), example.ner_tags) for example in gold]
     habits = Habits(gold_sentences)
-    sentences = [look_at(example) for example in examples]
-    work = _Work(sentences, [example.ner_tags for example in examples])
+    work = Relabelling(examples)
     chosen = [name for name in REPAIRS if name in repairs]
     for _ in range(_MOST_PASSES):
-        changed = [
-            work.apply(
-                name, _REPAIR_OF_NAME[name](Labelling(work.labelled(), gold_sentences, habits, labels))
-            )
-            for name in chosen
-        ]
-        if not any(changed):
+        work.begin_round()
+        for together in _in_one_pass(chosen):
+            learned = Labelling(work.labelled(), gold_sentences, habits, labels)
+            work.apply([(name, _REPAIR_OF_NAME[name](learned)) for name in together])
+        if not work.any_changed:
             break
-    repaired = [
-        Repaired(replace(example, ner_tags=tags), tuple(changes))
-        for example, tags, changes in zip(examples, work.tags, work.changes, strict=True)
-    ]
-    counts = {
-        name: sum(any(change.step == name for change in each.changes) for each in repaired) for name in chosen
-    }
+    changed_by = work.changed_by()
     return RepairOutcome(
-        repaired, counts, _conflicts(work.labelled(), gold_sentences), _unknown(habits, labels)
+        Made(_repaired, examples, work.tags(), work.changes()),
+        {name: changed_by[name] for name in chosen},
+        _conflicts(work.labelled(), gold_sentences),
+        _unknown(habits, labels),
     )
 
 
-class _Work:
-    """The labels of all examples while they are being repaired."""
-
-    def __init__(self, sentences: Sequence[Sentence], tags: Iterable[tuple[str, ...]]) -> None:
-        self._sentences = sentences
-        self.tags = list(tags)
-        self.changes: list[list[LabelChange]] = [[] for _ in sentences]
-
-    def labelled(self) -> list[tuple[Sentence, tuple[str, ...]]]:
-        """Return the sentences with the labels they have now."""
-        return list(zip(self._sentences, self.tags, strict=True))
-
-    def apply(self, step: str, repair: SentenceRepair) -> bool:
-        """Repair every sentence; say whether any changed."""
-        any_changed = False
-        for number, sentence in enumerate(self._sentences):
-            before = self.tags[number]
-            after = repair(sentence, before)
-            if after is None or tuple(after) == before:
-                continue
-            any_changed = True
-            self.tags[number] = tuple(after)
-            self.changes[number].extend(
-                LabelChange(step, place, old, new)
-                for place, (old, new) in enumerate(zip(before, after, strict=True))
-                if old != new
-            )
-        return any_changed
+def _in_one_pass(chosen: Sequence[str]) -> list[list[str]]:
+    """Part repairs into those that one pass can do: only the first of each part learns from the config."""
+    parts: list[list[str]] = []
+    for name in chosen:
+        if not parts or name in _LEARN_FROM_THE_CONFIG:
+            parts.append([])
+        parts[-1].append(name)
+    return parts
 
 
-def _conflicts(
-    config: Iterable[tuple[Sentence, Sequence[str]]], gold: Iterable[tuple[Sentence, Sequence[str]]]
-) -> list[Conflict]:
+def _repaired(example: Example, tags: tuple[str, ...], changes: tuple[LabelChange, ...]) -> Repaired:
+    return Repaired(replace(example, ner_tags=tags), changes)
+
+
+def _conflicts(config: Iterable[LabelledSentence], gold: Iterable[LabelledSentence]) -> list[Conflict]:
     types_of, gold_types_of = _types_of_forms(config), _types_of_forms(gold)
     found = [
         Conflict(form, _by_count(types), _by_count(gold_types_of.get(form, Counter())))
@@ -202,10 +171,10 @@ def _conflicts(
     return sorted(found, key=lambda conflict: (-sum(conflict.types.values()), conflict.surface))
 
 
-def _types_of_forms(sentences: Iterable[tuple[Sentence, Sequence[str]]]) -> dict[str, Counter[str]]:
+def _types_of_forms(sentences: Iterable[LabelledSentence]) -> dict[str, Counter[str]]:
     types_of: dict[str, Counter[str]] = {}
     for sentence, tags in sentences:
-        for span in mentions(tags):
+        for span in spans_of(tags):
             types_of.setdefault(surface(sentence, span), Counter())[span.type] += 1
     return types_of
 

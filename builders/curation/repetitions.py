@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from ...schema.iob2 import OUTSIDE, Mention, mentions, tags_of
-from .evidence import LabelledSentence, has_a_name_shape
+from ...schema.iob2 import OUTSIDE, Mention, tags_of
+from .evidence import LabelledSentence, has_a_name_shape, spans_of
 from .labelling import Labelling, SentenceRepair
 from .words import FIRST_CAPITAL, NUMBER, Sentence
 
@@ -24,9 +24,9 @@ def label_repetitions(labelling: Labelling) -> SentenceRepair:
     """Label what is labelled, with one type, nearly wherever else it stands."""
     lexicon = _Lexicon(labelling)
 
-    def repair(sentence: Sentence, tags: Sequence[str]) -> Sequence[str] | None:
+    def repair(sentence: Sentence, tags: tuple[str, ...]) -> Sequence[str] | None:
         found = list(lexicon.unlabelled(sentence, tags))
-        return tags_of(sorted([*mentions(tags), *found]), len(tags)) if found else None
+        return tags_of(sorted([*spans_of(tags), *found]), len(tags)) if found else None
 
     return repair
 
@@ -92,7 +92,7 @@ class _Lexicon:
 
 def _labelled_forms(sentences: Sequence[LabelledSentence]) -> Iterator[tuple[Form, str, bool]]:
     for sentence, tags in sentences:
-        for span in mentions(tags):
+        for span in spans_of(tags):
             if span.end - span.start > _LONGEST_FORM or not has_a_name_shape(sentence, span.start, span.end):
                 continue
             if all(shape == NUMBER for shape in sentence.shapes[span.start : span.end]):

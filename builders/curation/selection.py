@@ -25,10 +25,13 @@ gained nothing (`docs/curation.md`).
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
+
+import numpy as np
 
 from ...evaluation.agreement import agreement_with_itself
 from ...evaluation.folds import Expectation, Gain, can_judge, expectation, gains_on_folds
@@ -36,6 +39,7 @@ from ...evaluation.recipes import Adaptation
 from ...schema.example import Example
 from ...schema.iob2 import OUTSIDE
 from .judges import CrfJudge, Judge
+from .views import Chosen
 
 SHARES = (0.75, 1.0)
 """Shares of the ranked sentences that are tried, the preferred one first."""
@@ -67,8 +71,8 @@ class Selection:
         with_itself: How well the labels agree with one another as they came; None where that is not known.
     """
 
-    kept: tuple[int, ...]
-    agreement: tuple[float, ...]
+    kept: Sequence[int]
+    agreement: Sequence[float]
     share: float
     gains: Mapping[float, Gain] = field(default_factory=dict)
     with_itself: float | None = None
@@ -105,14 +109,14 @@ def select(
         The selection; nothing, if no sentence has a mention.
     """
     if not any(map(_has_mention, repaired)):
-        return Selection((), (0.0,) * len(repaired), 0.0)
-    agreement = agreement_with_gold(repaired, gold, seed=seed, judge=judge)
+        return Selection((), array("d", [0.0]) * len(repaired), 0.0)
+    agreement = array("d", agreement_with_gold(repaired, gold, seed=seed, judge=judge))
     with_itself = agreement_with_itself(unrepaired, seed=seed)
     before = expectation(len(gold), with_itself)
     gains = _gains(unrepaired, gold, repair, before, seed) if can_judge(gold) else {}
     share = _chosen_share({share: gains[share].expected if gains else before for share in SHARES}, gains)
     kept = _best(repaired, gold, agreement, share) if share else ()
-    return Selection(tuple(kept), tuple(agreement), share, gains, with_itself)
+    return Selection(kept, agreement, share, gains, with_itself)
 
 
 def agreement_with_gold(
@@ -127,31 +131,32 @@ def agreement_with_gold(
         judge: Makes the taggers; by default a CRF.
     """
     judge = judge or CrfJudge()
-    order = list(range(len(synthetic)))
+    order = array("q", range(len(synthetic)))
     Random(f"{seed} halves").shuffle(order)  # noqa: S311 - no secret is drawn
     halves = (order[::2], order[1::2])
-    agreement = [0.0] * len(synthetic)
+    agreement = array("d", [0.0]) * len(synthetic)
     for judged, learned in (halves, halves[::-1]):
         taught = [synthetic[place] for place in learned[:SENTENCES_TO_LEARN]]
         tagger = judge.train(gold[:GOLD_TO_LEARN], taught)
-        of_tags = tagger.marginals_of(synthetic[place] for place in judged)
+        of_tags = tagger.marginals_of(Chosen(synthetic, judged))
         for place, probabilities in zip(judged, of_tags, strict=True):
             agreement[place] = min(probabilities, default=0.0)
-    return agreement
+    return agreement.tolist()
 
 
 def _best(
     synthetic: Sequence[Example], gold: Sequence[Example], agreement: Sequence[float], share: float
-) -> list[int]:
+) -> Sequence[int]:
     """Return the places of the best share of the sentences with mentions, and of those without."""
-    ranked = sorted(range(len(synthetic)), key=lambda place: (-agreement[place], place))
-    with_mentions = [place for place in ranked if _has_mention(synthetic[place])]
-    without = [place for place in ranked if not _has_mention(synthetic[place])]
-    kept, plain = (places[: math.ceil(share * len(places))] for places in (with_mentions, without))
+    ranked = np.argsort(-np.asarray(agreement), kind="stable")
+    has_mention = np.fromiter(map(_has_mention, synthetic), dtype=bool, count=len(synthetic))[ranked]
+    kept, plain = (
+        places[: math.ceil(share * len(places))] for places in (ranked[has_mention], ranked[~has_mention])
+    )
     share_of_gold = sum(map(_has_mention, gold)) / len(gold)
     if share_of_gold:
         plain = plain[: round(_WITHOUT_MENTIONS * len(kept) * (1 - share_of_gold) / share_of_gold)]
-    return sorted([*kept, *plain])
+    return array("q", np.sort(np.concatenate([kept, plain])).tobytes())
 
 
 def _has_mention(example: Example) -> bool:

@@ -1,6 +1,6 @@
 """Words as curation compares them: folded, with a shape, whatever the script.
 
-A sentence is looked at once; every repair then works on what was seen.
+Of a sentence only that is looked at which a repair asks for.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import attrgetter
 from sys import intern
 
 from ...schema.accents import without_accents
@@ -37,35 +38,64 @@ class Word:
     pattern: str
 
 
-@dataclass(frozen=True, slots=True)
-class Sentence:
-    """The words of an example, with what depends on their place.
+_FOLDED, _CASED, _SHAPE = attrgetter("folded"), attrgetter("cased"), attrgetter("shape")
 
-    Attributes:
-        words: Each word as it is anywhere.
-        folded: Their folded forms.
-        cased: Their folded forms, told apart by capitals.
-        shapes: Their shapes; a capital at the beginning, which every sentence has, has a shape of its own.
+
+class Sentence:
+    """The words of an example, with what depends on their place; looked at when they are asked for.
+
+    Args:
+        tokens: The words as they are written.
     """
 
-    words: tuple[Word, ...]
-    folded: tuple[str, ...]
-    cased: tuple[str, ...]
-    shapes: tuple[str, ...]
+    __slots__ = ("_cased", "_folded", "_shapes", "_tokens", "_words")
+
+    def __init__(self, tokens: tuple[str, ...]) -> None:
+        self._tokens = tokens
+        self._words: tuple[Word, ...] | None = None
+        self._folded: tuple[str, ...] | None = None
+        self._cased: tuple[str, ...] | None = None
+        self._shapes: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
-        return len(self.words)
+        return len(self._tokens)
+
+    @property
+    def words(self) -> tuple[Word, ...]:
+        """Each word as it is anywhere."""
+        if self._words is None:
+            self._words = tuple(map(word, self._tokens))
+        return self._words
+
+    @property
+    def folded(self) -> tuple[str, ...]:
+        """Their folded forms."""
+        if self._folded is None:
+            self._folded = tuple(map(_FOLDED, self.words))
+        return self._folded
+
+    @property
+    def cased(self) -> tuple[str, ...]:
+        """Their folded forms, told apart by capitals."""
+        if self._cased is None:
+            self._cased = tuple(map(_CASED, self.words))
+        return self._cased
+
+    @property
+    def shapes(self) -> tuple[str, ...]:
+        """Their shapes; a capital at the beginning, which every sentence has, has a shape of its own."""
+        if self._shapes is None:
+            shapes = list(map(_SHAPE, self.words))
+            start = next((place for place, shape in enumerate(shapes) if shape != PUNCTUATION), None)
+            if start is not None and shapes[start] == CAPITAL:
+                shapes[start] = FIRST_CAPITAL
+            self._shapes = tuple(shapes)
+        return self._shapes
 
 
 def look_at(example: Example) -> Sentence:
     """Look at the words of an example."""
-    words = tuple(map(word, example.tokens))
-    shapes = [each.shape for each in words]
-    start = next((place for place, shape in enumerate(shapes) if shape != PUNCTUATION), None)
-    if start is not None and shapes[start] == CAPITAL:
-        shapes[start] = FIRST_CAPITAL
-    folded, cased = tuple(each.folded for each in words), tuple(each.cased for each in words)
-    return Sentence(words, folded, cased, tuple(shapes))
+    return Sentence(example.tokens)
 
 
 @lru_cache(maxsize=_WORDS_TO_REMEMBER)
