@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import __version__, console, console_evaluation
+from . import __version__, console, console_evaluation, console_generation
 from .cli_evaluation import evaluate, grid_status_of, push_model, report
 from .cli_options import config_option, file, format_option, json_option, open_release, release_argument
 from .schema.errors import DataError, SynthnerError, WrongUsageError
@@ -52,7 +52,11 @@ def init(folder: Path, as_json: bool) -> None:
 @synthner.command()
 @release_argument
 @config_option
-@click.option("--dry-run", is_flag=True, help="Print the plan and the first prompt; ask for nothing.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Print the plan, what it would take and the first prompt; ask for nothing.",
+)
 @json_option
 def generate(release: Path, only: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
     """Ask for what the release still lacks.
@@ -67,7 +71,7 @@ def generate(release: Path, only: tuple[str, ...], dry_run: bool, as_json: bool)
     summary = _generate(opened, only)
     if as_json:
         console.print_json(summary.as_json())
-    if summary.failed:
+    if not summary.is_complete:
         raise click.exceptions.Exit(1)
 
 
@@ -200,7 +204,7 @@ def status(release: Path, as_json: bool) -> None:
         )
         return
     if generated:
-        console.print_status(generated, published)
+        console_generation.print_status(generated, published, opened.currency)
     if evaluated is not None:
         console_evaluation.print_grid_status(evaluated)
 
@@ -223,7 +227,7 @@ def run(release: Path, folder: Path | None, as_json: bool) -> None:
     if as_json:
         totals = {name: config["totals"] for name, config in manifest["configs"].items()}
         console.print_json({**published, "generated": summary.as_json(), "totals": totals})
-    if summary.failed:
+    if not summary.is_complete:
         raise click.exceptions.Exit(1)
 
 
@@ -367,8 +371,9 @@ def main() -> None:
     except SynthnerError as error:
         console.print_error(error)
         sys.exit(error.exit_status)
-    except (KeyboardInterrupt, click.exceptions.Abort):
-        click.echo(GO_ON, err=True)
+    except (KeyboardInterrupt, click.exceptions.Abort) as error:
+        # Click puts an interrupt into an error of its own; who was interrupted may have said what goes on.
+        click.echo(str(error.__cause__ or error) or GO_ON, err=True)
         sys.exit(console.INTERRUPTED)
     except OSError as error:
         # No part of this program, but the machine: most often a full disk behind the output.
@@ -394,9 +399,9 @@ def _labels(text: str) -> LabelSet:
 def _generate(release: Release, only: tuple[str, ...] = ()) -> GenerateSummary:
     from .generation.generate import generate
 
-    with console.GenerationProgress() as watcher:
+    with console_generation.GenerationProgress(release.currency) as watcher:
         summary = generate(release, only=only, watcher=watcher)
-    console.report_generated(summary)
+    console_generation.report_generated(summary)
     return summary
 
 
@@ -476,7 +481,7 @@ def _show_plan(release: Release, only: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         console.print_json(plan.as_json())
     else:
-        console.print_plan(plan)
+        console_generation.print_plan(plan)
 
 
 def _validate_release(path: Path, as_json: bool) -> None:

@@ -16,15 +16,12 @@ from .schema.errors import SynthnerError
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress
     from rich.table import Table
 
     from .builders.explain import History
     from .evaluation.scoring import Figures, Score, TypeFigures
     from .evaluation.train import TrainOutcome
-    from .generation.generate import ConfigStatus, GenerateSummary
-    from .generation.plan import PlanSummary
-    from .generation.watching import Outcome
     from .hub.folder import Published
     from .hub.publish import Plan
     from .hub.verification import VerifiedConfig
@@ -91,56 +88,6 @@ def print_problems(problems: Sequence[Problem]) -> None:
         click.echo(f"{problem.count:>8,}  {problem.kind}: first at {first.file}:{first.line}{token}{label}")
     if not problems:
         click.echo("Nothing irregular.")
-
-
-def print_plan(plan: PlanSummary) -> None:
-    """Print what a run would ask for, with the first prompt of each config."""
-    table = new_table(
-        "config", "split", "engine", "model", "calls", "answered", "to ask", "datapoints", "characters"
-    )
-    for name, config in plan.configs.items():
-        for split, calls in config.splits.items():
-            table.add_row(
-                *(name, split, config.engine, config.model, f"{calls.calls:,}", f"{calls.answered:,}"),
-                *(f"{calls.to_ask:,}", f"{calls.datapoints:,}", f"{calls.characters_to_send:,}"),
-            )
-    print_table(table)
-    for name, config in plan.configs.items():
-        if config.first_prompt is not None:
-            click.secho(f"The first prompt of {name}:\n", bold=True)
-            click.echo(config.first_prompt + "\n")
-    click.echo("Nothing was asked and nothing was written.")
-
-
-def print_status(generated: Mapping[str, ConfigStatus], published: Mapping[str, Mapping[str, int]]) -> None:
-    """Print where each config of a release stands."""
-    table = new_table("config", "split", "planned", "answered", "failed", "published")
-    for name, status in generated.items():
-        examples = published.get(name)
-        if not status.splits:
-            built = "not built" if examples is None else f"{sum(examples.values()):,}"
-            table.add_row(name, "", "not yet", "", "", built)
-        for split, count in status.splits.items():
-            built = "not built" if examples is None else f"{examples.get(split, 0):,}"
-            table.add_row(
-                name, split, f"{count.planned:,}", f"{count.answered:,}", f"{count.failed:,}", built
-            )
-    print_table(table)
-    _print_failures(generated)
-
-
-def report_generated(summary: GenerateSummary) -> None:
-    """Say on stderr what a run of `generate` did."""
-    planned = sum(count.planned for status in summary.configs.values() for count in status.splits.values())
-    answered = sum(count.answered for status in summary.configs.values() for count in status.splits.values())
-    asked = summary.answered + summary.failed
-    done = (
-        f"Answered: {summary.answered:,} of {counted(asked, 'call')}" if asked else "Nothing was left to ask"
-    )
-    click.echo(f"{done}. The journal holds {answered:,} of {counted(planned, 'planned call')}.", err=True)
-    if summary.failed:
-        click.echo("Failed calls are asked again by the next run.", err=True)
-    _print_failures(summary.configs)
 
 
 def print_waterfalls(manifest: Mapping[str, Any]) -> None:
@@ -342,45 +289,6 @@ def print_release_validation(
         click.echo("\nNothing is built yet.")
 
 
-class GenerationProgress:
-    """Shows on stderr how `generate` goes: a bar a config on a terminal, a line a config elsewhere."""
-
-    def __init__(self) -> None:
-        self._bars: Progress | None = None
-        self._tasks: dict[str, TaskID] = {}
-
-    def __enter__(self) -> Self:
-        if sys.stderr.isatty():
-            self._bars = progress_bars("calls")
-            self._bars.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        if self._bars:
-            self._bars.stop()
-
-    def begin(self, config: str, to_ask: Mapping[str, int]) -> None:
-        """A config begins, with so many calls to ask for, by split."""
-        if self._bars:
-            self._tasks[config] = self._bars.add_task(config, total=sum(to_ask.values()))
-        else:
-            click.echo(f"{config}: {counted(sum(to_ask.values()), 'call')} to go", err=True)
-
-    def advance(self, config: str, split: str, outcome: Outcome) -> None:
-        """A call of a config was answered, or has failed for this run."""
-        del split, outcome
-        if self._bars:
-            self._bars.advance(self._tasks[config])
-
-    def stopping(self, under_way: int) -> None:
-        """The user asked to stop; so many calls are under way, paid for and waited for."""
-        click.echo(
-            f"\nStopping: waiting for {counted(under_way, 'call')} under way, already paid for. "
-            "Ctrl-C again does not wait.",
-            err=True,
-        )
-
-
 class BuildProgress:
     """Shows on a terminal's stderr how `build` goes: a bar of the calls read, and what is being curated."""
 
@@ -473,12 +381,6 @@ def _nowhere() -> TextIO:
     return Path(os.devnull).open("w", encoding="utf-8")
 
 
-def _print_failures(statuses: Mapping[str, ConfigStatus]) -> None:
-    for name, status in statuses.items():
-        for reason, count in status.failures.items():
-            click.echo(f"{name}: {counted(count, 'call')} failed: {reason}", err=True)
-
-
 def new_table(*columns: str) -> Table:
     """Return an empty table; columns of numbers are aligned to the right."""
     from rich import box
@@ -507,6 +409,9 @@ def new_table(*columns: str) -> Table:
         "running",
         "waiting",
         "sentences",
+        "prompt tokens",
+        "answer tokens",
+        "cost",
     }
     for column in columns:
         table.add_column(column, justify="right" if column in numeric else "left")

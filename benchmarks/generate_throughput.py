@@ -84,7 +84,8 @@ def compare(arguments: argparse.Namespace) -> None:
     ideal = arguments.calls / arguments.in_flight * LATENCY_SECONDS
     print(f"{platform.system()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     print(
-        f"{arguments.calls:,} calls, {arguments.in_flight} in flight, {arguments.errors:.0%} errors; ideal {ideal:.1f} s"
+        f"{arguments.calls:,} calls, {arguments.in_flight} in flight, {arguments.errors:.0%} errors; "
+        f"ideal {ideal:.1f} s"
     )
     runs: dict[str, list[Measured]] = {side: [] for side in arguments.sides}
     for _ in range(arguments.rounds):

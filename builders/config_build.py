@@ -1,7 +1,8 @@
 """The build of one config: answers of the journal through all gates into parquet, split by split.
 
-Batches are written as they pass. Only a split that is curated is held in memory as a whole: curation compares
-its sentences with each other. Its answers are read once before, for what labels outside the set mean.
+Batches are written as they pass. Only a split that is curated waits, on disk, until all of it is there:
+curation compares its sentences with each other. Its answers are read once before, for what labels outside the
+set mean.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from ..schema.waterfall import STEPS, Waterfall
 from ..sources.gold import Gold
 from .columns import Batch, Place
 from .contamination import ContaminationGate
+from .costs import describe_costs
 from .curated_split import CURATED_SPLIT, STEP, SplitCuration, write_agreement
 from .curation.label_ids import LabelMapping, count_labels, map_labels
 from .duplicates import PRIORITY, DuplicatesGate
@@ -165,6 +167,7 @@ class ConfigBuild:
         write_agreement(self._curation, rejects_path)
         if not splits:
             raise self._nothing_left(waterfalls)
+        totals = {step: sum(waterfall[step].kept for waterfall in waterfalls.values()) for step in TOTALS}
         return {
             **self._description(),
             "calls": {
@@ -172,12 +175,11 @@ class ConfigBuild:
                 for split, count in planned.items()
             },
             **self._calls.as_json(),
+            **describe_costs(self._config, self._journal, totals["published"]),
             "labels": list(self._labels.names),
             "splits": {split: splits[split] for split in SPLITS if split in splits},
             "splits_left_out": {split: left_out[split] for split in SPLITS if split in left_out},
-            "totals": {
-                step: sum(waterfall[step].kept for waterfall in waterfalls.values()) for step in TOTALS
-            },
+            "totals": totals,
             "waterfall": {split: waterfalls[split].as_json() for split in SPLITS if split in waterfalls},
             "contamination": self._contamination.counts,
             "curation": self._curation.as_json() if self._curation else None,

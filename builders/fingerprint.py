@@ -1,7 +1,8 @@
 """Whether a build has anything to do: a fingerprint of all that decides its outcome.
 
-It covers the release file, the gold data, every planned call and its answer, this program's own text and the
-versions of what it stands on. Nothing in it is a time: a copied folder is still up to date.
+It covers the release file, the gold data, every planned call and its answer, what all replies cost, this
+program's own text and the versions of what it stands on. Nothing in it is when a file was written: a copied
+folder is still up to date.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..generation.calls import Call, Reply, canonical_json
+from ..generation.journal import Journal
 from ..release import Release
 from ..schema.errors import DataError
 from ..schema.manifest import listed_files, read_manifest
@@ -44,6 +46,12 @@ class Fingerprint:
         self._add(hashlib.sha256(release.path.read_bytes()).hexdigest())
         for config in release.configs:
             self._add(config.name, config.language.scripts)
+        # What calls cost is in the manifest, and replies that are not used were paid for as well.
+        with Journal(release.journal) as journal:
+            for config in release.configs:
+                account = journal.account(config.name)
+                self._add(account.costed, account.cost, account.seconds, account.uncosted)
+                self._add(sorted(account.with_lost_attempts))
         for code, data in sorted(gold.items()):
             self._add(code, data.revision, data.license, data.title, data.citation, data.labels.names)
             for split, examples in data.splits.items():

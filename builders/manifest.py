@@ -46,8 +46,13 @@ def make_manifest(
         },
         **choose_license(release.license, {code: data.license for code, data in gold.items()}),
         "gates": asdict(release.gates),
-        "configs": dict(configs),
+        "configs": {name: _in_currency(config, release.currency) for name, config in configs.items()},
     }
+
+
+def _in_currency(config: Mapping[str, Any], currency: str) -> dict[str, Any]:
+    cost = config["cost"]
+    return {**config, "cost": cost and {"currency": currency, **cost}}
 
 
 def choose_license(given: str | None, of_gold: Mapping[str, str | None]) -> dict[str, str | None]:

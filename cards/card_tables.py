@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..schema.iob2 import OUTSIDE
+from ..schema.prices import ANSWER_TOKENS, PROMPT_TOKENS, counted_tokens
 from ..schema.provenance import PROVENANCE_COLUMNS
 from .markdown import Markdown, cell, code, count, share, table
+from .money import money
 
 Manifest = Mapping[str, Any]
 Config = Mapping[str, Any]
@@ -108,6 +110,72 @@ def calls_table(manifest: Manifest) -> Markdown:
         for name, config in manifest["configs"].items()
     ]
     return table([Markdown(text) for text in header], rows, "llrrll")
+
+
+def costs_table(manifest: Manifest) -> Markdown:
+    """Show what the calls of each config took and how they ended; columns that nobody has are left out.
+
+    Empty where nobody has any.
+    """
+    columns = [
+        (heading, side, cells)
+        for heading, side, of_config in _COST_COLUMNS
+        if any(cells := [of_config(config) for config in manifest["configs"].values()])
+    ]
+    if not columns:
+        return Markdown("")
+    header = [Markdown("Config"), *(Markdown(heading) for heading, _, _ in columns)]
+    rows = [
+        [code(name), *(cells[row] or NONE for _, _, cells in columns)]
+        for row, name in enumerate(manifest["configs"])
+    ]
+    return table(header, rows, "l" + "".join(side for _, side, _ in columns))
+
+
+def _prompt_tokens(config: Config) -> Markdown:
+    return count(counted_tokens(config["usage"], PROMPT_TOKENS))
+
+
+def _answer_tokens(config: Config) -> Markdown:
+    return count(counted_tokens(config["usage"], ANSWER_TOKENS))
+
+
+def _cost(config: Config) -> Markdown:
+    cost = config.get("cost")
+    if cost is None:
+        return Markdown("")
+    unknown = cost["calls_without_known_cost"]
+    more = f" and {count(unknown)} {'call' if unknown == 1 else 'calls'} of unknown cost" if unknown else ""
+    return cell(f"{money(cost['known'], cost['currency'])}{more}")
+
+
+def _cost_of_a_datapoint(config: Config) -> Markdown:
+    cost = config.get("cost")
+    if cost is None or cost["per_published_datapoint"] is None:
+        return Markdown("")
+    return cell(money(cost["per_published_datapoint"], cost["currency"]))
+
+
+def _seconds(config: Config) -> Markdown:
+    seconds = config.get("seconds")
+    return Markdown("" if seconds is None else f"{seconds:,.0f} s")
+
+
+def _endings(config: Config) -> Markdown:
+    reasons = config.get("finish_reasons", {})
+    by_number = sorted(reasons.items(), key=lambda reason: (-reason[1], reason[0]))
+    return Markdown("<br>".join(f"{cell(reason)} {count(number)}" for reason, number in by_number))
+
+
+# What the columns say of a config, in this order; "" where it has nothing of the kind.
+_COST_COLUMNS = (
+    ("Tokens in", "r", _prompt_tokens),
+    ("Tokens out", "r", _answer_tokens),
+    ("Cost", "r", _cost),
+    ("Cost per published datapoint", "r", _cost_of_a_datapoint),
+    ("Time, all calls summed", "r", _seconds),
+    ("Answers ended by", "l", _endings),
+)
 
 
 def contamination_table(manifest: Manifest) -> Markdown:

@@ -43,42 +43,56 @@ class Budget:
     def __init__(self, limit: float | None, spent: float) -> None:
         self.limit = limit
         self.spent = spent
-        self._promised: dict[str, float] = {}
+        self._promised: dict[tuple[str, str], float] = {}
         self._promised_in_all = 0.0
 
     def affordable(self, calls: Iterable[Call], price: CallPrice) -> Iterator[Call]:
-        """Yield calls until the next one might cost more than is left."""
+        """Yield calls until the next one might cost more than is left.
+
+        A call that something is kept for already is one that is under way.
+        """
         for call in calls:
-            if not self.promise(call, price):
+            if _name(call) not in self._promised and not self.promise(call, price):
                 return
             yield call
 
-    def allows(self, call: Call, price: CallPrice) -> bool:
-        """Say whether there is room for a call beside those that are under way."""
-        at_most = price.at_most(call)
-        return self.limit is None or self.spent + self._promised_in_all + at_most <= self.limit
-
     def promise(self, call: Call, price: CallPrice) -> bool:
         """Say whether a call may be sent, once or once more, and keep what it may cost for it."""
-        if not self.allows(call, price):
+        if self.limit is None:
+            return True
+        at_most = price.at_most(call)
+        if self.spent + self._promised_in_all + at_most > self.limit:
             return False
-        if self.limit is not None:
-            at_most = price.at_most(call)
-            self._promised[call.key] = self._promised.get(call.key, 0.0) + at_most
-            self._promised_in_all += at_most
+        self._keep(call, at_most)
         return True
+
+    def count_as_sent(self, call: Call, price: CallPrice) -> None:
+        """Keep what a call may cost that is under way, whether there is room for it or not."""
+        if self.limit is not None:
+            self._keep(call, price.at_most(call))
 
     def settle(self, call: Call, cost: Cost) -> None:
         """Take in what a call has cost."""
-        self._promised_in_all -= self._promised.pop(call.key, 0.0)
-        if not self._promised:
-            self._promised_in_all = 0.0  # what rounding left
+        self._let_go(_name(call))
         self.spent += cost.at_most or 0.0
 
-    def forget_promises(self) -> None:
-        """Forget the calls that were let through and came to nothing."""
-        self._promised.clear()
-        self._promised_in_all = 0.0
+    def forget_promises(self, config: str) -> None:
+        """Forget the calls of a config that were let through and came to nothing."""
+        for name in [name for name in self._promised if name[0] == config]:
+            self._let_go(name)
+
+    def _keep(self, call: Call, at_most: float) -> None:
+        self._promised[_name(call)] = self._promised.get(_name(call), 0.0) + at_most
+        self._promised_in_all += at_most
+
+    def _let_go(self, name: tuple[str, str]) -> None:
+        self._promised_in_all -= self._promised.pop(name, 0.0)
+        if not self._promised:
+            self._promised_in_all = 0.0  # what rounding left
+
+
+def _name(call: Call) -> tuple[str, str]:
+    return call.config, call.key
 
 
 class CallPrice:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from itertools import islice
 
 from ..release import Config, Release
+from ..schema.errors import ReleaseError
 from .budget import NO_COST, Budget, CallPrice
 from .calls import Call, Reply
-from .engines import EngineContext, engine_of
+from .engines import EngineContext, SubmittingEngine, engine_of
 from .journal import Journal
 from .watching import Outcome, Watcher
 
@@ -48,6 +51,7 @@ class ConfigRun:
         self._budget = budget
         self._watcher = watcher
         self._replays = config.generator.engine == REPLAYS
+        self._memory = _Memory(journal, config.name)
         engine = engine_of(config)
         limited = budget.limit is not None and not self._replays
         self._price = CallPrice(config, engine.price_share, limited=limited)
@@ -57,9 +61,37 @@ class ConfigRun:
                 folder=release.folder,
                 stopping=watcher.stopping,
                 spending=self,
-                memory=_Memory(journal, config.name),
+                memory=self._memory,
             )
         )
+
+    def check(self) -> None:
+        """Look whether the config can be asked for, before anything is spent on any.
+
+        Raises:
+            ReleaseError: If nothing limits how long an answer may be and there is a `max_cost`, or another
+                engine has handed over calls that this one cannot fetch.
+        """
+        if self._budget.limit is not None and not self._replays:
+            for call in islice(self._journal.pending(self.config.name), 1):
+                self._price.at_most(call)
+        if self._memory.read() and not isinstance(self._engine, SubmittingEngine):
+            raise ReleaseError(
+                f"another engine has handed over calls of this config; `{self.config.generator.engine}` "
+                "cannot fetch the answers, and would pay for them again",
+                where=self.config.name,
+                hint="Fetch them with the former engine first; if they do not matter, remove its rows "
+                f"from the table `memory` of {self._journal.path}.",
+            )
+
+    def submit(self) -> None:
+        """Hand over what the engine hands over to others, as far as the money goes, and wait for nothing.
+
+        Raises:
+            DataError, EngineError, KeyboardInterrupt: As `generate` does.
+        """
+        if isinstance(self._engine, SubmittingEngine) and self._has_work:
+            self._engine.submit(self._affordable(self._journal.pending(self.config.name)), self)
 
     def ask(self) -> None:
         """Ask for every planned call that has no answer, as far as the money goes.
@@ -67,14 +99,9 @@ class ConfigRun:
         Raises:
             DataError, EngineError, KeyboardInterrupt: As `generate` does.
         """
-        to_ask = {
-            # What a recording does not hold will not be in it the next time either.
-            split: count.planned - count.answered - (count.failed if self._replays else 0)
-            for split, count in self._journal.progress(self.config.name).items()
-        }
-        if not any(to_ask.values()):
+        if not self._has_work:
             return
-        self._watcher.begin(self.config.name, to_ask)
+        self._watcher.begin(self.config.name, self._to_ask())
         if self._replays:
             with self._journal.transaction():
                 self._engine.run(self._journal.pending(self.config.name), self)
@@ -85,8 +112,8 @@ class ConfigRun:
         while self._asked > before:
             before = self._asked
             pending = self._journal.pending(self.config.name, untried_since=began)
-            self._engine.run(self._budget.affordable(pending, self._price), self)
-            self._budget.forget_promises()
+            self._engine.run(self._affordable(pending), self)
+            self._budget.forget_promises(self.config.name)
             if self._budget.limit is None:
                 return
         self.beyond_max_cost = sum(1 for _ in self._journal.pending(self.config.name, untried_since=began))
@@ -107,11 +134,29 @@ class ConfigRun:
             self.cost += cost.known or 0.0
             outcome: Outcome = "failed" if reply.error else "answered"
             self.outcomes[outcome] += 1
-            self._watcher.advance(self.config.name, call.split, outcome)
+            self._watcher.advance(self.config.name, call.split, outcome, cost.known)
 
     def once_more(self, call: Call) -> bool:
         """Say whether a call may be sent again; see `Spending`."""
         return self._budget.promise(call, self._price)
+
+    def under_way(self, call: Call) -> None:
+        """Count a call as sent; see `Spending`."""
+        self._budget.count_as_sent(call, self._price)
+
+    def _affordable(self, calls: Iterable[Call]) -> Iterator[Call]:
+        return self._budget.affordable(calls, self._price)
+
+    @property
+    def _has_work(self) -> bool:
+        return any(self._to_ask().values()) or bool(self._memory.read())
+
+    def _to_ask(self) -> dict[str, int]:
+        return {
+            # What a recording does not hold will not be in it the next time either.
+            split: count.planned - count.answered - (count.failed if self._replays else 0)
+            for split, count in self._journal.progress(self.config.name).items()
+        }
 
     @property
     def _asked(self) -> int:
@@ -133,3 +178,6 @@ class _Memory:
 
     def forget(self, name: str) -> None:
         self._journal.remember(self._config, name, None)
+
+    def together(self) -> AbstractContextManager[None]:
+        return self._journal.transaction()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..release import Config, Release
+from .accounts import ConfigCost, config_cost
 from .budget import Budget
 from .config_run import ConfigRun
 from .journal import Journal, Progress
@@ -19,12 +20,18 @@ class ConfigStatus:
     """How far a config is.
 
     Attributes:
+        engine: Who answers its calls.
         splits: Its calls by split.
         failures: Its failed calls by reason, the most frequent first.
+        finish_reasons: Its answered calls by why the model stopped, the most frequent first.
+        cost: What its calls have cost, as far as it is known; None where no prices are known.
     """
 
+    engine: str
     splits: Mapping[str, Progress]
     failures: Mapping[str, int]
+    finish_reasons: Mapping[str, int]
+    cost: ConfigCost | None
 
     def as_json(self) -> dict[str, Any]:
         """Return the figures as `--json` prints them."""
@@ -34,6 +41,8 @@ class ConfigStatus:
                 for split, count in self.splits.items()
             },
             "failures": dict(self.failures),
+            "finish_reasons": dict(self.finish_reasons),
+            "cost": self.cost and asdict(self.cost),
         }
 
 
@@ -48,6 +57,8 @@ class GenerateSummary:
         cost: What this run's calls cost, as far as it is known; None where no generator has prices.
         spent: What all calls of the release have cost so far at most, by what the journal knows.
         beyond_max_cost: Calls that were not sent, for they might have cost more than the release allows.
+        max_cost: What it allows; None for no limit.
+        currency: What costs are in.
     """
 
     answered: int
@@ -56,6 +67,13 @@ class GenerateSummary:
     cost: float | None = None
     spent: float = 0.0
     beyond_max_cost: int = 0
+    max_cost: float | None = None
+    currency: str = Release.currency
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every call was tried and none has failed."""
+        return not self.failed and not self.beyond_max_cost
 
     def as_json(self) -> dict[str, Any]:
         """Return the figures as `--json` prints them."""
@@ -65,6 +83,8 @@ class GenerateSummary:
             "cost": self.cost,
             "spent": self.spent,
             "beyond_max_cost": self.beyond_max_cost,
+            "max_cost": self.max_cost,
+            "currency": self.currency,
             "configs": {name: status.as_json() for name, status in self.configs.items()},
         }
 
@@ -96,6 +116,10 @@ def generate(
         for config, calls in planned_calls(release, configs):
             journal.plan(config.name, calls)
         for run in runs:
+            run.check()
+        for run in runs:
+            run.submit()
+        for run in runs:
             run.ask()
         costs = [run.cost for run in runs if run.config.generator.prices is not None]
         return GenerateSummary(
@@ -105,6 +129,8 @@ def generate(
             cost=sum(costs) if costs else None,
             spent=budget.spent,
             beyond_max_cost=sum(run.beyond_max_cost for run in runs),
+            max_cost=release.max_cost,
+            currency=release.currency,
         )
 
 
@@ -117,13 +143,19 @@ def status(release: Release, *, only: Collection[str] | None = None) -> dict[str
     """
     configs = chosen_configs(release, only)
     if not release.journal.exists():
-        return {config.name: ConfigStatus({}, {}) for config in configs}
+        return {config.name: ConfigStatus(config.generator.engine, {}, {}, {}, None) for config in configs}
     with Journal(release.journal) as journal:
         return _status(journal, configs)
 
 
 def _status(journal: Journal, configs: list[Config]) -> dict[str, ConfigStatus]:
     return {
-        config.name: ConfigStatus(journal.progress(config.name), journal.failures(config.name))
+        config.name: ConfigStatus(
+            config.generator.engine,
+            journal.progress(config.name),
+            journal.failures(config.name),
+            journal.finish_reasons(config.name),
+            config_cost(config, journal.account(config.name)),
+        )
         for config in configs
     }

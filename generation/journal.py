@@ -11,7 +11,7 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -98,6 +98,14 @@ _REPLY = """
     ORDER BY error IS NOT NULL, CASE WHEN error IS NULL THEN id ELSE -id END LIMIT 1
 """
 
+_OF_CONFIG = "replies.key IN (SELECT key FROM plan WHERE config = ?)"
+
+# A refusal stands where the text would, and the model stopped by itself. Quotes inside of texts are escaped.
+_REASON = """
+    CASE WHEN raw GLOB '*"refusal":"[^"]*' OR raw GLOB '*"refusal": "[^"]*' THEN 'refusal'
+         ELSE finish_reason END
+"""
+
 _HINTS = {
     sqlite3.SQLITE_NOTADB: "Is this another file? Move it away to begin a new journal.",
     sqlite3.SQLITE_CORRUPT: "Restore a copy, or recover what it holds with `sqlite3 FILE .recover`.",
@@ -122,6 +130,25 @@ class Progress:
     planned: int
     answered: int
     failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What was paid for a config: all replies to its calls, failed and further ones too.
+
+    Attributes:
+        costed: Replies whose cost is known.
+        cost: What those cost together.
+        seconds: How long all of them took together; None where no time is known.
+        uncosted: Key and token counts of every other reply, but for failures that nobody counted.
+        with_lost_attempts: Keys of the calls that attempts were lost of, which may have been paid for.
+    """
+
+    costed: int
+    cost: float
+    seconds: float | None
+    uncosted: tuple[tuple[str, Mapping[str, int]], ...]
+    with_lost_attempts: frozenset[str]
 
 
 class Journal:
@@ -290,6 +317,61 @@ class Journal:
                 "SELECT total(coalesce(cost_at_most, cost)) FROM replies"
             ).fetchone()
         return spent
+
+    def account(self, config: str) -> Account:
+        """Sum up what was paid for a config."""
+        with self._explained():
+            costed, cost, seconds = self._database.execute(
+                "SELECT count(cost), total(cost), "  # noqa: S608
+                f"sum(finished - started) FILTER (WHERE started > 0) FROM replies WHERE {_OF_CONFIG}",
+                (config,),
+            ).fetchone()
+            uncosted = self._database.execute(
+                f"SELECT key, usage FROM replies WHERE {_OF_CONFIG} AND cost IS NULL "  # noqa: S608
+                "AND (error IS NULL OR usage != '{}') ORDER BY id",
+                (config,),
+            ).fetchall()
+            lost = self._database.execute(
+                f"SELECT DISTINCT key FROM replies WHERE {_OF_CONFIG} AND lost_attempts > 0",  # noqa: S608
+                (config,),
+            ).fetchall()
+        return Account(
+            costed,
+            cost,
+            seconds,
+            tuple((key, json.loads(usage)) for key, usage in uncosted),
+            frozenset(key for (key,) in lost),
+        )
+
+    def finish_reasons(self, config: str) -> dict[str, int]:
+        """Count a config's answers by why the model stopped, the most frequent reason first.
+
+        A refusal counts as `refusal`. Answers whose server gives no reason are left out.
+        """
+        counts = (
+            f"SELECT (SELECT {_REASON} FROM replies WHERE replies.key = plan.key "  # noqa: S608
+            "AND (error IS NOT NULL) = 0 ORDER BY id LIMIT 1) AS reason, count(*) "
+            "FROM plan WHERE config = ? GROUP BY reason ORDER BY count(*) DESC, reason"
+        )
+        with self._explained():
+            found = dict(self._database.execute(counts, (config,)).fetchall())
+        return {reason: count for reason, count in found.items() if reason}
+
+    def latest_usage(self, config: str, most: int) -> Iterator[tuple[Call, Mapping[str, int]]]:
+        """Yield the latest answered calls of a config with the tokens that the server counted."""
+        latest = (
+            f"SELECT id, key FROM replies WHERE {_OF_CONFIG} AND (error IS NOT NULL) = 0 "  # noqa: S608
+            "ORDER BY id DESC LIMIT ?"
+        )
+        found = (
+            f"SELECT replies.usage, planned.* FROM ({latest}) AS latest "  # noqa: S608
+            f"JOIN ({_PLANNED}) AS planned ON planned.key = latest.key AND planned.config = ? "
+            "JOIN replies ON replies.id = latest.id ORDER BY latest.id DESC"
+        )
+        with self._explained():
+            rows = self._database.execute(found, (config, most, config)).fetchall()
+        for usage, *planned in rows:
+            yield _call(tuple(planned)), json.loads(usage)
 
     def is_answered(self, key: str) -> bool:
         """Say whether a request has an answer, whatever plan it belongs to."""

@@ -13,6 +13,7 @@ from ..schema.validation import nearest
 from ..sources.gold import Gold, load_gold
 from .calls import Call
 from .engines import endpoint, recorded
+from .estimate import Estimate, Estimator, Range, Room
 from .journal import Journal
 from .methods import METHODS
 from .methods.seeded import default_format
@@ -54,6 +55,7 @@ class ConfigPlan:
         datapoints: Datapoints asked for in a call.
         splits: The calls, by split.
         first_prompt: The first prompt as it would be sent; None for recorded responses.
+        estimate: What the calls that a run would ask for are expected to take; None for recorded responses.
     """
 
     engine: str
@@ -63,6 +65,7 @@ class ConfigPlan:
     datapoints: int
     splits: Mapping[str, SplitPlan]
     first_prompt: str | None
+    estimate: Estimate | None
 
     def as_json(self) -> dict[str, Any]:
         """Return the plan as `--json` prints it."""
@@ -84,18 +87,52 @@ class ConfigPlan:
                 for split, plan in self.splits.items()
             },
             "first_prompt": self.first_prompt,
+            "estimate": self.estimate and self.estimate.as_json(),
         }
 
 
 @dataclass(frozen=True, slots=True)
 class PlanSummary:
-    """What a run would do, before anything is spent."""
+    """What a run would do, before anything is spent.
+
+    Attributes:
+        configs: What it would do for each config.
+        currency: What costs are in.
+        spent: What all calls of the release have cost so far, at most.
+        max_cost: What all of them together may cost; None for no limit.
+    """
 
     configs: Mapping[str, ConfigPlan]
+    currency: str
+    spent: float
+    max_cost: float | None
+
+    @property
+    def estimates(self) -> list[Estimate]:
+        """The estimates of the configs that have calls to ask for."""
+        return [plan.estimate for plan in self.configs.values() if plan.estimate and plan.estimate.calls]
+
+    @property
+    def cost(self) -> Range | None:
+        """What all calls are expected to cost; None where prices are missing for some of them."""
+        costs = [estimate.cost for estimate in self.estimates if estimate.cost is not None]
+        return sum(costs, Range()) if len(costs) == len(self.estimates) else None
 
     def as_json(self) -> dict[str, Any]:
         """Return the plan as `--json` prints it."""
-        return {"configs": {name: plan.as_json() for name, plan in self.configs.items()}}
+        estimates, cost = self.estimates, self.cost
+        return {
+            "configs": {name: plan.as_json() for name, plan in self.configs.items()},
+            "estimate": {
+                "calls": sum(estimate.calls for estimate in estimates),
+                "prompt_tokens": sum((each.prompt_tokens for each in estimates), Range()).as_json(),
+                "answer_tokens": sum((each.answer_tokens for each in estimates), Range()).as_json(),
+                "cost": cost and cost.as_json(6),
+                "currency": self.currency,
+                "spent": self.spent,
+                "max_cost": self.max_cost,
+            },
+        }
 
 
 def plan_summary(release: Release, *, only: Collection[str] | None = None) -> PlanSummary:
@@ -105,14 +142,19 @@ def plan_summary(release: Release, *, only: Collection[str] | None = None) -> Pl
         WrongUsageError, ReleaseError, DataError: As `generate` does.
     """
     configs = chosen_configs(release, only)
+    gold: dict[str, Gold] = {}
     with Journal(release.journal) if release.journal.exists() else nullcontext() as journal:
         is_answered = journal.is_answered if journal else _never
-        return PlanSummary(
-            {
-                config.name: _config_plan(config, calls, is_answered)
-                for config, calls in planned_calls(release, configs)
-            }
-        )
+        spent = journal.spent() if journal else 0.0
+        room = Room(None if release.max_cost is None else release.max_cost - spent)
+        plans = {}
+        for config, calls in planned_calls(release, configs, gold):
+            format_, estimator = prompt_format(config), None
+            if config.generator.engine != "recorded" and format_ is not None:
+                of_language = gold[config.language.code]
+                estimator = Estimator(config, release, journal, format_=format_, gold=of_language, room=room)
+            plans[config.name] = _config_plan(config, calls, is_answered, estimator)
+        return PlanSummary(plans, release.currency, spent, release.max_cost)
 
 
 def prompt_format(config: Config) -> str | None:
@@ -138,14 +180,21 @@ def chosen_configs(release: Release, only: Collection[str] | None) -> list[Confi
     return [config for config in release.configs if not only or config.name in only]
 
 
-def planned_calls(release: Release, configs: list[Config]) -> Iterator[tuple[Config, Iterator[Call]]]:
+def planned_calls(
+    release: Release, configs: list[Config], gold: dict[str, Gold] | None = None
+) -> Iterator[tuple[Config, Iterator[Call]]]:
     """Plan the calls of each config; gold is read once a language.
+
+    Args:
+        release: The release.
+        configs: Those of its configs that are planned.
+        gold: Gold data by language code, for whoever needs it besides: what is read is put into it.
 
     Raises:
         ReleaseError: If a config cannot be planned.
         DataError: If gold or recorded responses cannot be used.
     """
-    gold: dict[str, Gold] = {}
+    gold = {} if gold is None else gold
     for config in configs:
         if config.generator.engine == "recorded":
             yield config, recorded.plan(config, release.folder)
@@ -156,7 +205,12 @@ def planned_calls(release: Release, configs: list[Config]) -> Iterator[tuple[Con
         yield config, METHODS[config.generator.method](config, gold[code], release.seed)
 
 
-def _config_plan(config: Config, calls: Iterator[Call], is_answered: Callable[[str], bool]) -> ConfigPlan:
+def _config_plan(
+    config: Config,
+    calls: Iterator[Call],
+    is_answered: Callable[[str], bool],
+    estimator: Estimator | None,
+) -> ConfigPlan:
     generator = config.generator
     splits: dict[str, SplitPlan] = {}
     first_prompt = None
@@ -165,6 +219,8 @@ def _config_plan(config: Config, calls: Iterator[Call], is_answered: Callable[[s
             generator.seeds_from[call.split] if call.seed_ids else None, 0, 0, 0, 0
         )
         answered = is_answered(call.key)
+        if estimator is not None and not answered:
+            estimator.add(call)
         characters = 0 if answered else sum(len(message["content"]) for message in call.messages)
         splits[call.split] = SplitPlan(
             seeds_from=before.seeds_from,
@@ -185,6 +241,7 @@ def _config_plan(config: Config, calls: Iterator[Call], is_answered: Callable[[s
         datapoints=generator.datapoints,
         splits=splits,
         first_prompt=first_prompt,
+        estimate=estimator.estimate() if estimator else None,
     )
 
 

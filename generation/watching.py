@@ -15,8 +15,8 @@ class Watcher(Protocol):
         """A config begins, with so many calls to ask for, by split."""
         ...
 
-    def advance(self, config: str, split: str, outcome: Outcome) -> None:
-        """A call of a config was answered, or has failed for this run."""
+    def advance(self, config: str, split: str, outcome: Outcome, cost: float | None) -> None:
+        """A call of a config was answered, or has failed for this run; None where its cost is not known."""
         ...
 
     def stopping(self, under_way: int) -> None:
@@ -33,7 +33,7 @@ class Unwatched:
     def begin(self, config: str, to_ask: Mapping[str, int]) -> None:
         """Do nothing."""
 
-    def advance(self, config: str, split: str, outcome: Outcome) -> None:
+    def advance(self, config: str, split: str, outcome: Outcome, cost: float | None) -> None:
         """Do nothing."""
 
     def stopping(self, under_way: int) -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from synthner.cards.dataset_card import card_to_publish, render_dataset_card, write_card
+from synthner.cards.money import money
 from synthner.schema.errors import DataError
 from synthner.schema.provenance import PROVENANCE_COLUMNS
 from synthner.schema.validation import first_error
@@ -169,6 +170,63 @@ def test_a_sentence_from_right_to_left_is_not_cut_by_its_labels(manifest):
     assert shown in render_dataset_card(manifest)
 
 
+COST = {
+    "currency": "USD",
+    "known": 12.5,
+    "per_published_datapoint": 0.0021,
+    "calls_without_known_cost": 3,
+    "prices": {"input": 2.0, "output": 8.0, "cached_input": None},
+}
+
+
+def test_what_it_took_is_in_one_table_with_the_columns_that_anybody_has(manifest):
+    manifest["configs"]["yor_gpt4"] |= {
+        "usage": {"input_tokens": 123_456, "output_tokens": 78_900},
+        "cost": COST,
+        "seconds": 3_601.4,
+        "finish_reasons": {"length": 2, "stop": 297},
+    }
+    manifest["configs"]["yor_aya"] |= {"cost": None, "seconds": None, "finish_reasons": {}}
+    assert first_error("manifest", manifest) is None
+
+    tables = tables_of(body_of(render_dataset_card(manifest)))
+
+    header, *rows = next(table for table in tables if "Tokens in" in table[0])
+    assert header == [
+        *("Config", "Tokens in", "Tokens out", "Cost", "Cost per published datapoint"),
+        *("Time, all calls summed", "Answers ended by"),
+    ]
+    assert rows == [
+        [
+            *("`yor_gpt4`", "123,456", "78,900", "12.50 USD and 3 calls of unknown cost", "0.0021 USD"),
+            *("3,601 s", "stop 297<br>length 2"),
+        ],
+        ["`yor_aya`", "123,456", "–", "–", "–", "–", "–"],
+    ]
+
+
+def test_a_card_of_a_former_manifest_shows_what_that_knows(manifest):
+    tables = tables_of(body_of(render_dataset_card(manifest)))
+
+    assert next(table for table in tables if "Tokens in" in table[0])[0] == ["Config", "Tokens in"]
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"),
+    [
+        (0, "0 USD"),
+        (0.000000000001, "0.00 USD"),
+        (0.0000123, "0.000012 USD"),
+        (0.00999, "0.01 USD"),
+        (0.5, "0.50 USD"),
+        (7, "7.00 USD"),
+        (1234.567, "1,234.57 USD"),
+    ],
+)
+def test_money_is_shown_with_the_decimals_that_it_needs(amount, shown):
+    assert money(amount, "USD") == shown
+
+
 def test_prompts_are_shown_and_unknown_ones_are_said_to_be(manifest):
     manifest["configs"]["yor_gpt4"]["prompt"]["user"] = "Write:\n```json\n{}\n```\n</details>"
     manifest["configs"]["yor_aya"]["prompt"] = None
@@ -249,6 +307,7 @@ def test_hostile_text_anywhere_stays_where_it_is(text):
     manifest["license_problem"] = text
     config |= {"model": text, "model_snapshots": {text: 1}, "base_url": text, "sampling": {text: text}}
     config |= {"prompt": {"system": text, "user": text}, "usage": {text: 1}, "method": text}
+    config["finish_reasons"] = {text: 1}
     config["language"]["name"] = text
     config["gold"] |= {"title": text, "hub": text, "revision": text, "citation": text, "left_out": {text: 1}}
     config["splits"]["train"]["samples"][0]["tokens"][0] = text
@@ -264,7 +323,7 @@ def test_hostile_text_anywhere_stays_where_it_is(text):
     for key in ("pretty_name", "source_datasets"):
         del data[key], plain_data[key]
     assert data == plain_data
-    assert [len({len(row) for row in table}) for table in tables_of(body)] == [1] * 9
+    assert [len({len(row) for row in table}) for table in tables_of(body)] == [1] * 10
     outside_fences = re.sub(r"^(`{3,})\w*\n.*?\n\1$", "", body, flags=re.MULTILINE | re.DOTALL)
     assert set(re.findall(r"<(/?[a-z!]+)", outside_fences)) <= {
         *("!", "b", "/b", "br", "code", "/code", "details", "/details", "sub", "/sub", "span", "/span"),

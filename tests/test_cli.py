@@ -121,6 +121,10 @@ def test_after_a_build_every_command_prints_one_json_object(built):
     assert manifest == json.loads((built / "dataset" / "manifest.json").read_text(encoding="utf-8"))
     status = done("status", "--json", folder=built).json["configs"]["swa_gpt4"]
     assert status["published"] == PUBLISHED["swa_gpt4"]
+    assert (status["cost"], status["finish_reasons"]) == (
+        None,
+        manifest["configs"]["swa_gpt4"]["finish_reasons"],
+    )
     published = done("publish", "--to", "../there", "--json", folder=built).json
     assert (published["folder"], published["configs"]) == (str(built.parent / "there"), PUBLISHED)
     assert done("validate", "--json", folder=built).json["dataset"] == PUBLISHED

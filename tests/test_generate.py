@@ -258,7 +258,8 @@ def test_the_watcher_hears_of_every_call(tmp_path, server):
         def begin(self, config, to_ask):
             self.heard.append((config, dict(to_ask)))
 
-        def advance(self, config, split, outcome):
+        def advance(self, config, split, outcome, cost):
+            assert cost is None
             self.heard.append((config, split, outcome))
 
         def stopping(self, under_way):
@@ -326,6 +327,8 @@ def test_the_status_comes_from_the_journal(tmp_path, server):
     assert found.as_json() == {
         "splits": {"train": {"planned": 3, "answered": 2, "failed": 0}},
         "failures": {},
+        "finish_reasons": {"stop": 2},
+        "cost": None,
     }
 
 

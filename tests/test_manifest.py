@@ -4,6 +4,7 @@ from synthner.builders.manifest import choose_license
 from synthner.schema.errors import DataError
 from synthner.schema.manifest import read_manifest
 from synthner.schema.validation import first_error, json_schema, validator
+from synthner.tests.built_dataset import ROWS, write_dataset
 
 
 @pytest.mark.parametrize(
@@ -78,6 +79,13 @@ def test_the_datapoint_schema(datapoint, valid):
 )
 def test_the_response_schema(response, valid):
     assert (first_error("response", response) is None) is valid
+
+
+def test_a_manifest_of_a_former_build_is_read(tmp_path):
+    manifest = write_dataset(tmp_path, {"yor_gpt4": ROWS})
+    assert "cost" not in manifest["configs"]["yor_gpt4"]
+
+    assert read_manifest(tmp_path) == manifest
 
 
 @pytest.mark.parametrize("text", [None, "", "{", "[]", '{"manifest_version": 1}', '{"manifest_version": 2}'])

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ...release import Config
 from ..calls import Call, Reply
@@ -41,6 +42,10 @@ class Spending(Protocol):
         """Say whether a call may be sent again, after an attempt that was lost and may have been paid for."""
         ...
 
+    def under_way(self, call: Call) -> None:
+        """Count a call as sent that a former process has sent: what it may cost is kept for it."""
+        ...
+
 
 class Memory(Protocol):
     """What an engine must remember of a config from one process to the next: texts by name, on the disk."""
@@ -55,6 +60,10 @@ class Memory(Protocol):
 
     def forget(self, name: str) -> None:
         """Remove the text of a name."""
+        ...
+
+    def together(self) -> AbstractContextManager[None]:
+        """Keep what is remembered, forgotten and recorded inside at once, or nothing of it."""
         ...
 
 
@@ -124,5 +133,21 @@ class Engine(Protocol):
         Raises:
             EngineError: If no call can be answered: a wrong key, address or model.
             KeyboardInterrupt: If the user stopped it; every complete reply is recorded by then.
+        """
+        ...
+
+
+@runtime_checkable
+class SubmittingEngine(Protocol):
+    """An engine that hands calls over to others and comes back for the answers, maybe in another process.
+
+    What it has handed over stands in its memory; another engine would not find it.
+    """
+
+    def submit(self, calls: Iterable[Call], record: Record) -> None:
+        """Hand over calls and return, so that other configs need not wait; `run` comes next.
+
+        Raises:
+            EngineError, KeyboardInterrupt: As `Engine.run` does.
         """
         ...

@@ -11,7 +11,8 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,7 @@ class OpenAIBatchEngine:
 
     def __init__(self, context: EngineContext) -> None:
         self._context = context
+        self._batches: _Batches | None = None
 
     @staticmethod
     def endpoint(config: Config) -> Endpoint:
@@ -61,20 +63,37 @@ class OpenAIBatchEngine:
         settings = dict(config.generator.settings)
         return Endpoint(base_url(config, settings), settings.get("structured_output", True))
 
+    def submit(self, calls: Iterable[Call], record: Record) -> None:
+        """Submit every call, and return; see `SubmittingEngine.submit`."""
+        self._batches = _Batches(self._context, record, self.limits)
+        with _saying_what_goes_on(self._batches):
+            self._batches.fetch_former()
+            self._batches.submit(calls)
+
     def run(self, calls: Iterable[Call], record: Record) -> None:
         """Ask for every call; see `Engine.run`."""
-        batches = _Batches(self._context, record, self.limits)
-        try:
-            batches.fetch_former()
+        if self._batches is None:
+            self.submit(calls, record)
+        batches, self._batches = self._batches, None
+        if batches is None:
+            return
+        with _saying_what_goes_on(batches):
             batches.submit(calls)
             batches.wait()
-        except KeyboardInterrupt:
-            if not batches.under_way:
-                raise
-            raise KeyboardInterrupt(
-                f"Batches that go on at the server: {batches.under_way:,}. Run the same command again to "
-                "fetch what is answered by then."
-            ) from None
+
+
+@contextmanager
+def _saying_what_goes_on(batches: _Batches) -> Iterator[None]:
+    """Tell whoever interrupts what goes on without this process."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not batches.under_way:
+            raise
+        raise KeyboardInterrupt(
+            f"Batches that go on at the server: {batches.under_way:,}. Run the same command again to fetch "
+            "what is answered by then."
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +153,7 @@ class _Batches:
             self._under_way[name] = submission
             self._keys.update(calls)
             for call in calls.values():
-                self._spending.once_more(call)  # what they may cost is kept for them; they are sent already
+                self._spending.under_way(call)
 
     def submit(self, calls: Iterable[Call]) -> None:
         """Submit the calls that are not under way yet."""
@@ -219,9 +238,9 @@ class _Batches:
         if not is_for_later:
             why = Left(batch, missing, results, submission.submitted)
             replies += [(call, why.reply_to(call)) for call in left]
-        self._record.many(replies)
-        # In this order: of calls that are remembered twice, each batch would be paid for.
-        self._forget(name)
+        with self._memory.together():
+            self._record.many(replies)
+            self._forget(name)
         if results.unknown:
             self._problems.append(self._unknown(batch, results))
         elif is_for_later and left:
