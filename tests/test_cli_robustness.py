@@ -170,7 +170,7 @@ def test_two_runs_at_once(tmp_path, server):
 def test_a_full_disk_in_generate(tmp_path, server):
     release = live(tmp_path, server)
 
-    ended = limited("generate", folder=release, largest_file=100_000)
+    ended = limited("generate", folder=release, largest_file=130_000)
 
     assert ended.returncode == 1
     assert "Traceback" not in ended.stderr

@@ -10,14 +10,27 @@ from importlib.metadata import entry_points
 
 from ...release import ENGINES, ENGINES_OF_OTHERS, Config
 from ...schema.errors import EngineError
-from .engine import Endpoint, Engine, EngineContext, Memory, Record, Spending
+from .engine import Endpoint, Engine, EngineContext, Memory, Record, Spending, SubmittingEngine
 
-__all__ = ["Endpoint", "Engine", "EngineContext", "Memory", "Record", "Spending", "endpoint", "engine_of"]
+__all__ = [
+    "Endpoint",
+    "Engine",
+    "EngineContext",
+    "Memory",
+    "Record",
+    "Spending",
+    "SubmittingEngine",
+    "endpoint",
+    "engine_of",
+]
 
 # The classes of `release.ENGINES`, each in a module of its name: what is not used is not imported.
 _CLASSES = {
     "openai": "OpenAIEngine",
+    "openai_batch": "OpenAIBatchEngine",
     "recorded": "RecordedEngine",
+    "transformers": "TransformersEngine",
+    "vllm": "VllmEngine",
 }
 
 
