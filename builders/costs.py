@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
-from ..generation.accounts import config_cost
+from ..generation.accounts import account_of
 from ..generation.journal import Journal
 from ..release import Config
 from .rejects import shown
@@ -26,8 +26,8 @@ def describe_costs(config: Config, journal: Journal, published: int) -> dict[str
         journal: Where its calls are.
         published: Datapoints published.
     """
-    account = journal.account(config.name)
-    cost = config_cost(config, account)
+    account = account_of(config, journal)
+    cost = account.cost
     prices = config.generator.prices
     reasons: Counter[str] = Counter()
     for reason, count in journal.finish_reasons(config.name).items():

@@ -11,10 +11,12 @@ import hashlib
 import json
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from ..generation.accounts import account_of
 from ..generation.calls import Call, Reply, canonical_json
 from ..generation.journal import Journal
 from ..release import Release
@@ -49,9 +51,8 @@ class Fingerprint:
         # What calls cost is in the manifest, and replies that are not used were paid for as well.
         with Journal(release.journal) as journal:
             for config in release.configs:
-                account = journal.account(config.name)
-                self._add(account.costed, account.cost, account.seconds, account.uncosted)
-                self._add(sorted(account.with_lost_attempts))
+                account = account_of(config, journal)
+                self._add(account.cost and asdict(account.cost), account.seconds)
         for code, data in sorted(gold.items()):
             self._add(code, data.revision, data.license, data.title, data.citation, data.labels.names)
             for split, examples in data.splits.items():

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 
 from ..release import Config
 from .engines import engine_of
-from .journal import Account
+from .journal import Journal, Paid
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,21 +24,44 @@ class ConfigCost:
     calls_without_known_cost: int
 
 
-def config_cost(config: Config, account: Account) -> ConfigCost | None:
-    """Return what the calls of a config have cost; None where neither journal nor release know prices.
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What was paid for a config: all replies to its calls, failed and further ones too.
+
+    Attributes:
+        cost: What they cost; None where neither journal nor release know prices.
+        seconds: How long all of them took together; None where no time is known.
+    """
+
+    cost: ConfigCost | None
+    seconds: float | None
+
+
+def account_of(config: Config, journal: Journal) -> Account:
+    """Sum up what was paid for a config.
 
     A reply cost what the release's prices were when it came. Only one that came without any, as recorded
     ones do, is priced by those of now.
     """
     prices = config.generator.prices
-    if prices is None and not account.costed:
-        return None
     share = engine_of(config).price_share if prices is not None else 1.0
-    known, unknown = account.cost, set(account.with_lost_attempts)
-    for key, usage in account.uncosted:
-        cost = prices.cost(usage) if prices is not None else None
-        if cost is None:
-            unknown.add(key)
-        else:
-            known += cost * share
-    return ConfigCost(known, len(unknown))
+
+    def cost_of(paid: Paid) -> float | None:
+        if paid.cost is not None:
+            return paid.cost
+        cost = prices.cost(paid.usage) if prices is not None else None
+        return None if cost is None else cost * share
+
+    known, unknown, seconds = 0.0, 0, None
+    has_prices = prices is not None
+    for _, replies in groupby(journal.paid(config.name), key=lambda paid: paid.key):
+        is_unknown = False
+        for paid in replies:
+            cost = cost_of(paid)
+            has_prices = has_prices or cost is not None
+            is_unknown |= paid.lost_attempts > 0 or (cost is None and paid.may_be_answered)
+            known += cost or 0.0
+            if paid.seconds is not None:
+                seconds = (seconds or 0.0) + paid.seconds
+        unknown += is_unknown
+    return Account(ConfigCost(known, unknown) if has_prices else None, seconds)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..release import Config, Release
-from .accounts import ConfigCost, config_cost
+from .accounts import ConfigCost, account_of
 from .budget import Budget
 from .config_run import ConfigRun
 from .journal import Journal, Progress
@@ -155,7 +155,7 @@ def _status(journal: Journal, configs: list[Config]) -> dict[str, ConfigStatus]:
             journal.progress(config.name),
             journal.failures(config.name),
             journal.finish_reasons(config.name),
-            config_cost(config, journal.account(config.name)),
+            account_of(config, journal).cost,
         )
         for config in configs
     }

@@ -133,22 +133,24 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """What was paid for a config: all replies to its calls, failed and further ones too.
+class Paid:
+    """What a reply was paid for, whether it is used or not.
 
     Attributes:
-        costed: Replies whose cost is known.
-        cost: What those cost together.
-        seconds: How long all of them took together; None where no time is known.
-        uncosted: Key and token counts of every other reply, but for failures that nobody counted.
-        with_lost_attempts: Keys of the calls that attempts were lost of, which may have been paid for.
+        key: The request that it replies to.
+        cost: What it cost; None where that was not known when it came.
+        usage: Tokens as the server counted them.
+        may_be_answered: Whether the model was heard; where nobody counted tokens, it may have cost something.
+        lost_attempts: Attempts that came to nothing and may have been paid for.
+        seconds: How long it took; None where that is not known.
     """
 
-    costed: int
-    cost: float
+    key: str
+    cost: float | None
+    usage: Mapping[str, int]
+    may_be_answered: bool
+    lost_attempts: int
     seconds: float | None
-    uncosted: tuple[tuple[str, Mapping[str, int]], ...]
-    with_lost_attempts: frozenset[str]
 
 
 class Journal:
@@ -318,30 +320,18 @@ class Journal:
             ).fetchone()
         return spent
 
-    def account(self, config: str) -> Account:
-        """Sum up what was paid for a config."""
+    def paid(self, config: str) -> Iterator[Paid]:
+        """Yield all replies to a config's calls, failed and further ones too, call by call."""
         with self._explained():
-            costed, cost, seconds = self._database.execute(
-                "SELECT count(cost), total(cost), "  # noqa: S608
-                f"sum(finished - started) FILTER (WHERE started > 0) FROM replies WHERE {_OF_CONFIG}",
+            rows = self._database.execute(
+                "SELECT key, cost, usage, error IS NULL, lost_attempts, "
+                "CASE WHEN started > 0 THEN finished - started END "
+                "FROM plan JOIN replies USING (key) WHERE config = ? ORDER BY split, number",
                 (config,),
-            ).fetchone()
-            uncosted = self._database.execute(
-                f"SELECT key, usage FROM replies WHERE {_OF_CONFIG} AND cost IS NULL "  # noqa: S608
-                "AND (error IS NULL OR usage != '{}') ORDER BY id",
-                (config,),
-            ).fetchall()
-            lost = self._database.execute(
-                f"SELECT DISTINCT key FROM replies WHERE {_OF_CONFIG} AND lost_attempts > 0",  # noqa: S608
-                (config,),
-            ).fetchall()
-        return Account(
-            costed,
-            cost,
-            seconds,
-            tuple((key, json.loads(usage)) for key, usage in uncosted),
-            frozenset(key for (key,) in lost),
-        )
+            )
+            for key, cost, usage, is_answer, lost_attempts, seconds in rows:
+                counts = json.loads(usage)
+                yield Paid(key, cost, counts, bool(is_answer or counts), lost_attempts, seconds)
 
     def finish_reasons(self, config: str) -> dict[str, int]:
         """Count a config's answers by why the model stopped, the most frequent reason first.

@@ -101,7 +101,7 @@ def seed_samples(config: Config, gold: Gold, split: str, seed: int) -> Iterator[
     drawn: set[bytes] = set()
     while len(drawn) < wanted:
         places = chance.sample(range(len(population)), size)
-        sample = array("L", sorted(places)).tobytes()
+        sample = array("I", sorted(places)).tobytes()
         if sample not in drawn:
             drawn.add(sample)
             yield [population[place] for place in places]
