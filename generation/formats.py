@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..schema.labels import LabelSet
@@ -62,6 +62,27 @@ def response_schema(format: str, labels: LabelSet, datapoints: int) -> dict[str,
     if format == "spans":
         return _object(datapoints=_list(_object(sentence=string), datapoints))
     raise ValueError(f"no format is named `{format}`")
+
+
+def guiding_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the JSON Schema of a call with its properties in the order of `required`.
+
+    Models write them in the order of the schema, and the journal keeps a schema's keys sorted: a label would
+    come before its word.
+    """
+    return {
+        name: _in_order(value, schema.get("required", ()))
+        if name == "properties"
+        else guiding_schema(value)
+        if isinstance(value, dict)
+        else value
+        for name, value in schema.items()
+    }
+
+
+def _in_order(properties: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    ordered = sorted(properties, key=lambda name: names.index(name) if name in names else len(names))
+    return {name: guiding_schema(properties[name]) for name in ordered}
 
 
 def _object(**properties: dict[str, Any]) -> dict[str, Any]:

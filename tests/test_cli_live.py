@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from synthner.tests.chat_server import ChatServer, completion
-from synthner.tests.command_line import done, refused
+from synthner.tests.chat_server import ChatServer, Fault, completion, refusal
+from synthner.tests.command_line import done, refused, synthner
 
 NAMES = ("Neema", "Baraka", "Zawadi", "Imani", "Furaha")
 TOWNS = ("Singida", "Songea", "Tabora", "Kigoma", "Lindi")
@@ -101,3 +101,33 @@ def test_more_calls_ask_only_for_the_rest(release, server):
     assert "swa_gpt4: 4 calls to go" in ended.stderr
     assert "Answered: 4 of 4 calls. The journal holds 7 of 7 planned calls." in ended.stderr
     assert len({request.body for request in server.received}) == len(server.received) == 7
+
+
+def test_a_key_is_nowhere_but_in_its_variable(release, server):
+    """The server sends it back in answers, refusals and the model's name; every file and every word is read."""
+    key = "sk-planted-4f1c9a7e2b"
+    edit(release, "engine: recorded ", "engine: openai ")
+    edit(release, "      concurrency: 4", f"      base_url: {server.base_url}\n      concurrency: 4")
+    server.answer = lambda number: answer(number).replace(b"model-of-the-day", f"model of {key}".encode())
+    server.fault = {
+        3: refusal(400, f"the key {key} may not ask this"),
+        5: refusal(429, f"{key} asks too much", Retry_After="0"),
+        8: Fault(body=f'{{"error": {{"message": "{key}"}}}}'.encode()),
+    }.get
+
+    ended = [
+        synthner(*command, folder=release, OPENAI_API_KEY=key)
+        for command in (("generate",), ("status",), ("generate", "--json"), ("build",), ("status", "--json"))
+    ]
+
+    assert {request.headers["authorization"] for request in server.received} == {f"Bearer {key}"}
+    assert "may not ask this" in ended[0].stderr
+    server.fault = lambda _number: refusal(401, f"bad key {key}")
+    edit(release, "{train: 12, validation: 3}", "{train: 13, validation: 3}")
+    ended.append(synthner("generate", folder=release, OPENAI_API_KEY=key))
+    assert "does not accept the key" in ended[-1].stderr
+    for command in ended:
+        assert key not in command.stdout + command.stderr
+    read = [path.read_bytes() for path in release.rglob("*") if path.is_file()]
+    assert any(b"model of [key]" in content for content in read)
+    assert all(key.encode() not in content for content in read)

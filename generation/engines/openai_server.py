@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from ...release import Config
 from ...schema.errors import EngineError, ReleaseError
 from ..calls import Call
+from ..formats import guiding_schema
 
 OPENAI_URL = "https://api.openai.com/v1"
 KEY_VARIABLE = "OPENAI_API_KEY"
@@ -106,7 +107,7 @@ def request_body(call: Call) -> dict[str, Any]:
     if call.schema is not None:
         body["response_format"] = {
             "type": "json_schema",
-            "json_schema": {"name": "datapoints", "strict": True, "schema": call.schema},
+            "json_schema": {"name": "datapoints", "strict": True, "schema": guiding_schema(call.schema)},
         }
     return body
 
