@@ -36,7 +36,16 @@ from .sources.gold import GoldSource
 
 SPLITS = ("train", "validation", "test")
 
-ENGINES = ("openai", "openai_batch", "transformers", "vllm", "ray", "recorded")
+OFFLINE = "offline"
+"""The engine of methods that ask no model."""
+
+OFFLINE_METHODS = ()
+"""Those methods, by name."""
+
+METHODS = ("seeded", *OFFLINE_METHODS)
+"""Ways to make data, by name."""
+
+ENGINES = ("openai", "openai_batch", "transformers", "vllm", "ray", "recorded", OFFLINE)
 """The engines that come along, by name."""
 
 ENGINES_OF_OTHERS = "synthner.engines"
@@ -67,6 +76,7 @@ class Generator:
         curation: Whether its train split is curated against gold.
         judge: An encoder that judges labels there, by its folder or id on the Hub; None for a CRF.
         prices: What tokens cost; None where the release does not say.
+        method_settings: Settings of the method, as the release writes them.
     """
 
     name: str
@@ -84,6 +94,7 @@ class Generator:
     curation: bool
     judge: str | None = None
     prices: Prices | None = None
+    method_settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -244,19 +255,13 @@ def _generator(source: YamlSource, name: str) -> Generator:
     languages = tuple(value.get("languages", source.value["languages"]))
     for index, code in enumerate(languages):
         _check_named(source, ("generators", name, "languages", index), code, source.value["languages"])
-    engine = value["engine"]
-    if engine not in ENGINES and engine not in (brought := entry_points(group=ENGINES_OF_OTHERS).names):
-        raise ReleaseError(
-            f"generators.{name}.engine: there is no engine `{engine}`",
-            where=source.where(("generators", name, "engine")),
-            hint=nearest(engine, sorted({*ENGINES, *brought})),
-        )
+    engine = _engine(source, name)
     curation = value.get("curation", False)
     return Generator(
         name=name,
         method=value["method"],
         engine=engine,
-        model=value["model"],
+        model=value.get("model", ""),
         format=value.get("format"),
         examples=value.get("examples", EXAMPLES_IN_A_PROMPT),
         datapoints=value.get("datapoints", DATAPOINTS_A_CALL),
@@ -268,7 +273,45 @@ def _generator(source: YamlSource, name: str) -> Generator:
         curation=bool(curation),
         judge=curation["judge"] if isinstance(curation, dict) else None,
         prices=Prices(**value["prices"]) if "prices" in value else None,
+        method_settings=value.get(value["method"], {}),
     )
+
+
+def _engine(source: YamlSource, name: str) -> str:
+    """Return the engine of a generator, which a method has or has not."""
+    value = source.value["generators"][name]
+    keys = ("generators", name)
+    if value["method"] in OFFLINE_METHODS:
+        for key in ("engine", "calls", "prices", "sampling", "format"):
+            if key in value:
+                raise ReleaseError(
+                    f"generators.{name}.{key}: the method `{value['method']}` asks no model",
+                    where=source.where((*keys, key)),
+                    hint="Leave it out.",
+                )
+        return OFFLINE
+    for key in ("engine", "model"):
+        if key not in value:
+            raise ReleaseError(
+                f"generators.{name}: the key `{key}` is missing",
+                where=source.where(keys),
+                hint=f"The method `{value['method']}` asks a model: name it, and the engine that asks.",
+            )
+    engine: str = value["engine"]
+    brought = set() if engine in ENGINES else entry_points(group=ENGINES_OF_OTHERS).names
+    if engine == OFFLINE or engine not in (*ENGINES, *brought):
+        raise ReleaseError(
+            f"generators.{name}.engine: there is no engine `{engine}`",
+            where=source.where((*keys, "engine")),
+            hint=nearest(engine, sorted({*ENGINES, *brought} - {OFFLINE})),
+        )
+    if engine != "recorded" and "calls" not in value:
+        raise ReleaseError(
+            f"generators.{name}: the key `calls` is missing",
+            where=source.where(keys),
+            hint="Calls by split (the paper's k).",
+        )
+    return engine
 
 
 def _expand(source: YamlSource, folder: Path, generators: Mapping[str, Generator]) -> tuple[Config, ...]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from itertools import islice
 
-from ..release import Config, Release
+from ..release import OFFLINE, Config, Release
 from ..schema.errors import ReleaseError
 from .budget import NO_COST, Budget, CallPrice
 from .calls import Call, Reply
 from .engines import EngineContext, SubmittingEngine, engine_of
 from .journal import Journal
+from .methods import METHODS
+from .plan import method_context
 from .watching import Outcome, Watcher
 
 REPLAYS = "recorded"
@@ -53,8 +55,8 @@ class ConfigRun:
         self._replays = config.generator.engine == REPLAYS
         self._memory = _Memory(journal, config.name)
         engine = engine_of(config)
-        limited = budget.limit is not None and not self._replays
-        self._price = CallPrice(config, engine.price_share, limited=limited)
+        self._limited = budget.limit is not None and config.generator.engine not in (REPLAYS, OFFLINE)
+        self._price = CallPrice(config, engine.price_share, limited=self._limited)
         self._engine = engine(
             EngineContext(
                 config=config,
@@ -62,6 +64,7 @@ class ConfigRun:
                 stopping=watcher.stopping,
                 spending=self,
                 memory=self._memory,
+                answering=lambda: _answering(config, release),
             )
         )
 
@@ -72,7 +75,7 @@ class ConfigRun:
             ReleaseError: If nothing limits how long an answer may be and there is a `max_cost`, or another
                 engine has handed over calls that this one cannot fetch.
         """
-        if self._budget.limit is not None and not self._replays:
+        if self._limited:
             for call in islice(self._journal.pending(self.config.name), 1):
                 self._price.at_most(call)
         if self._memory.read() and not isinstance(self._engine, SubmittingEngine):
@@ -114,7 +117,7 @@ class ConfigRun:
             pending = self._journal.pending(self.config.name, untried_since=began)
             self._engine.run(self._affordable(pending), self)
             self._budget.forget_promises(self.config.name)
-            if self._budget.limit is None:
+            if not self._limited:
                 return
         self.beyond_max_cost = sum(1 for _ in self._journal.pending(self.config.name, untried_since=began))
 
@@ -145,7 +148,7 @@ class ConfigRun:
         self._budget.count_as_sent(call, self._price)
 
     def _affordable(self, calls: Iterable[Call]) -> Iterator[Call]:
-        return self._budget.affordable(calls, self._price)
+        return self._budget.affordable(calls, self._price) if self._limited else iter(calls)
 
     @property
     def _has_work(self) -> bool:
@@ -161,6 +164,18 @@ class ConfigRun:
     @property
     def _asked(self) -> int:
         return sum(self.outcomes.values())
+
+
+def _answering(config: Config, release: Release) -> Callable[[Call], str]:
+    """Return what answers the calls of a method that asks no model."""
+    answering = METHODS[config.generator.method].answering
+    if answering is None:
+        raise ReleaseError(
+            f"the method `{config.generator.method}` asks a model, and the engine `offline` has none",
+            where=config.name,
+            hint="Name another engine.",
+        )
+    return answering(method_context(config, release, {}))
 
 
 class _Memory:

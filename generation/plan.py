@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from ..release import Config, Release
+from ..release import OFFLINE, Config, Release
 from ..schema.errors import WrongUsageError
 from ..schema.validation import nearest
 from ..sources.gold import Gold, load_gold
@@ -15,7 +15,7 @@ from .calls import Call
 from .engines import endpoint, recorded
 from .estimate import Estimate, Estimator, Range, Room
 from .journal import Journal
-from .methods import METHODS
+from .methods import METHODS, MethodContext
 from .methods.seeded import default_format
 
 
@@ -150,7 +150,7 @@ def plan_summary(release: Release, *, only: Collection[str] | None = None) -> Pl
         plans = {}
         for config, calls in planned_calls(release, configs, gold):
             format_, estimator = prompt_format(config), None
-            if config.generator.engine != "recorded" and format_ is not None:
+            if config.generator.engine not in ("recorded", OFFLINE) and format_ is not None:
                 of_language = gold[config.language.code]
                 estimator = Estimator(config, release, journal, format_=format_, gold=of_language, room=room)
             plans[config.name] = _config_plan(config, calls, is_answered, estimator)
@@ -160,9 +160,9 @@ def plan_summary(release: Release, *, only: Collection[str] | None = None) -> Pl
 def prompt_format(config: Config) -> str | None:
     """Return how a config's datapoints are written: as the release says, else as suits its engine.
 
-    None for recorded responses whose release does not say.
+    None for recorded responses whose release does not say, and where no model is asked.
     """
-    if config.generator.format or config.generator.engine == "recorded":
+    if config.generator.format or config.generator.engine in ("recorded", OFFLINE):
         return config.generator.format
     return default_format(endpoint(config))
 
@@ -199,10 +199,29 @@ def planned_calls(
         if config.generator.engine == "recorded":
             yield config, recorded.plan(config, release.folder)
             continue
-        code = config.language.code
+        method = METHODS[config.generator.method]
+        yield config, method.plan(method_context(config, release, gold))
+
+
+def method_context(config: Config, release: Release, gold: dict[str, Gold]) -> MethodContext:
+    """Return what a config's method makes data from.
+
+    Args:
+        config: The config.
+        release: Its release.
+        gold: Gold data that was read, by language code; what is read is put into it.
+
+    Raises:
+        DataError: If gold cannot be used.
+    """
+    sources = {each.language.code: each.gold for each in release.configs}
+
+    def gold_of(code: str) -> Gold:
         if code not in gold:
-            gold[code] = load_gold(config.gold, code, iob2_policy=release.gates.iob2)
-        yield config, METHODS[config.generator.method](config, gold[code], release.seed)
+            gold[code] = load_gold(sources[code], code, iob2_policy=release.gates.iob2)
+        return gold[code]
+
+    return MethodContext(config, gold_of(config.language.code), release.seed, release.folder, gold_of)
 
 
 def _config_plan(

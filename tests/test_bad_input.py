@@ -83,6 +83,8 @@ def test_bad_gold_ends_a_run_with_every_answer_kept_and_nothing_half_built(relea
             "validation": {"planned": 3, "answered": 3, "failed": 0},
         },
         "failures": {},
+        "finish_reasons": {"stop": 13, "length": 1, "refusal": 1},
+        "cost": None,
         "published": None,
     }
     assert not (release / "dataset").exists()

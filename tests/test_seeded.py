@@ -3,12 +3,15 @@
 import dataclasses
 import json
 import math
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from synthner.generation.methods import METHODS
-from synthner.release import Release
+from synthner.generation.calls import Call
+from synthner.generation.methods import METHODS, MethodContext
+from synthner.release import Config, Release
 from synthner.schema.errors import ReleaseError
 from synthner.sources.gold import Gold, load_gold
 from synthner.tests.small_release import server_settings, write_release
@@ -20,10 +23,15 @@ def gold_of(release: Release) -> Gold:
     return load_gold(release.configs[0].gold, "da")
 
 
+def planned(config: Config, gold: Gold, seed: int) -> Iterator[Call]:
+    context = MethodContext(config, gold, seed, Path(), lambda _code: gold)
+    return METHODS["seeded"].plan(context)
+
+
 def plan(folder, *, gold: dict[str, int] | None = None, seed: int = 11, **settings: Any):
     release = write_release(folder, {"gpt": server_settings(URL, **settings)}, gold=gold)
     config = release.configs[0]
-    return list(METHODS[config.generator.method](config, gold_of(release), seed))
+    return list(planned(config, gold_of(release), seed))
 
 
 def user_prompt(call) -> str:
@@ -74,7 +82,7 @@ def test_splits_have_samples_of_their_own_in_order(tmp_path):
     release = write_release(
         tmp_path, {"gpt": server_settings(URL) | {"calls": {"test": 4, "train": 6, "validation": 4}}}
     )
-    calls = list(METHODS["seeded"](release.configs[0], gold_of(release), 11))
+    calls = list(planned(release.configs[0], gold_of(release), 11))
 
     assert [call.split for call in calls] == ["train"] * 6 + ["validation"] * 4 + ["test"] * 4
     assert samples(calls[6:10]) != samples(calls[10:])
@@ -86,11 +94,11 @@ def test_seeds_come_from_train_unless_the_release_says_otherwise(tmp_path):
     settings = server_settings(URL) | {"calls": {"train": 3, "validation": 3}}
     release = write_release(tmp_path, {"gpt": settings}, gold=gold)
     source = gold_of(release)
-    plain = list(METHODS["seeded"](release.configs[0], source, 11))
+    plain = list(planned(release.configs[0], source, 11))
     release = write_release(
         tmp_path, {"gpt": settings | {"seeds_from": {"validation": "validation"}}}, gold=gold
     )
-    stated = list(METHODS["seeded"](release.configs[0], source, 11))
+    stated = list(planned(release.configs[0], source, 11))
 
     years = {split: {example.tokens[-2] for example in source.splits[split]} for split in gold}
 
@@ -122,7 +130,7 @@ def test_generators_of_a_language_show_the_same_samples(tmp_path):
         },
     )
     source = gold_of(release)
-    small, large = (list(METHODS["seeded"](config, source, 11)) for config in release.configs)
+    small, large = (list(planned(config, source, 11)) for config in release.configs)
 
     assert [call.seed_ids for call in small] == [call.seed_ids for call in large]
 
@@ -201,7 +209,7 @@ def test_types_without_a_known_meaning_are_explained_by_their_frequent_mentions(
     release = write_release(tmp_path, {"gpt": server_settings(URL)})
     path = tmp_path / "gold" / "train.conll"
     path.write_text(path.read_text(encoding="utf-8").replace("-LOC", "-STED"), encoding="utf-8")
-    prompt = user_prompt(next(METHODS["seeded"](release.configs[0], gold_of(release), 11)))
+    prompt = user_prompt(next(planned(release.configs[0], gold_of(release), 11)))
 
     assert "- STED: for example Læsø; Nørre Snede; Thy" in prompt
 

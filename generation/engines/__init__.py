@@ -26,6 +26,7 @@ __all__ = [
 
 # The classes of `release.ENGINES`, each in a module of its name: what is not used is not imported.
 _CLASSES = {
+    "offline": "OfflineEngine",
     "openai": "OpenAIEngine",
     "openai_batch": "OpenAIBatchEngine",
     "recorded": "RecordedEngine",

@@ -78,6 +78,7 @@ class EngineContext:
             for and waited for.
         spending: What may still be spent.
         memory: What it remembers.
+        answering: Makes what answers the calls of a method that asks no model.
     """
 
     config: Config
@@ -85,6 +86,7 @@ class EngineContext:
     stopping: Callable[[int], None]
     spending: Spending
     memory: Memory
+    answering: Callable[[], Callable[[Call], str]]
 
 
 @dataclass(frozen=True, slots=True)

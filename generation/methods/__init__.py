@@ -1,15 +1,16 @@
-"""Ways to make data: a method plans the calls of a config before any of them is sent."""
+"""Methods by name: ways to make data."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
-from ...release import Config
-from ...sources.gold import Gold
-from ..calls import Call
 from . import seeded
+from .method import Answer, Method, MethodContext
 
-Method = Callable[[Config, Gold, int], Iterator[Call]]
-"""Plans the calls of a config from its gold data and the release's seed, split by split, in order."""
+__all__ = ["METHODS", "Answer", "Method", "MethodContext"]
 
-METHODS: dict[str, Method] = {"seeded": seeded.plan}
+METHODS: dict[str, Method] = {
+    "seeded": Method(
+        summary="Shows a model m gold sentences and asks for n new ones, k times.",
+        needs="a language model and an engine that asks it",
+        plan=seeded.plan,
+    ),
+}

@@ -22,6 +22,7 @@ from ...sources.gold import Gold
 from ..calls import Call
 from ..engines import Endpoint, endpoint
 from ..formats import render_datapoint, response_schema
+from .method import MethodContext
 from .prompts import Question, legend
 
 _EXAMPLES_TO_REMEMBER = 1 << 14
@@ -30,7 +31,7 @@ _EXAMPLES_TO_REMEMBER = 1 << 14
 _NOT_SAMPLING = frozenset({"model", "messages", "response_format", "n", "stream"})
 
 
-def plan(config: Config, gold: Gold, seed: int) -> Iterator[Call]:
+def plan(context: MethodContext) -> Iterator[Call]:
     """Plan the calls of a config, split by split.
 
     The samples depend on the seed, the language, the split and m alone: generators that show as many
@@ -40,6 +41,7 @@ def plan(config: Config, gold: Gold, seed: int) -> Iterator[Call]:
         ReleaseError: If gold has too few examples for k different samples, a sampling parameter is none, or
             the format cannot write an entity type.
     """
+    config, gold, seed = context.config, context.gold, context.seed
     generator, labels = config.generator, gold.labels
     _check_sampling(generator.sampling, config.name)
     server = endpoint(config)

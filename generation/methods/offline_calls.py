@@ -1,0 +1,73 @@
+"""Calls of methods that ask no model: one for each gold sentence that data is made from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ...release import OFFLINE
+from ...schema.errors import ReleaseError
+from ...schema.example import Example
+from ..calls import Call, canonical_json, sha256
+from .method import MethodContext
+
+SPLIT = "train"
+"""The split that such data is made from and for: variants of gold to test on would leak it."""
+
+
+def offline_calls(
+    context: MethodContext, *, version: int, datapoints: int, inputs: Sequence[Any] = ()
+) -> Iterator[Call]:
+    """Plan a call for each gold sentence to train on.
+
+    Args:
+        context: What the data is made from.
+        version: Version of the method: with another one, everything is made anew.
+        datapoints: Datapoints that are made of each sentence, at most.
+        inputs: What besides gold train, the settings and the seed decides the answers, as JSON values.
+
+    Raises:
+        ReleaseError: If gold has nothing to train on.
+    """
+    config, generator = context.config, context.config.generator
+    gold = context.gold.splits.get(SPLIT, ())
+    if not gold:
+        raise ReleaseError(
+            f"the method `{generator.method}` makes data from gold train, and there is none",
+            where=config.name,
+            hint="Name a train split in the language's `gold`.",
+        )
+    decides = [context.seed, dict(generator.method_settings), gold_as_json(gold), *inputs]
+    address = f"method:{generator.method}/{version}#{sha256(canonical_json(decides))}"
+    for index, example in enumerate(gold):
+        yield Call(
+            config=config.name,
+            split=SPLIT,
+            index=index,
+            engine=OFFLINE,
+            model=generator.model,
+            messages=(),
+            schema=None,
+            sampling={},
+            base_url=address,
+            seed_ids=(example.id,),
+            seed_revision=context.gold.revision,
+            datapoints=datapoints,
+        )
+
+
+def gold_as_json(gold: Iterable[Example]) -> list[list[Any]]:
+    """Return gold sentences as JSON values, for what an answer depends on."""
+    return [[example.id, list(example.tokens), list(example.ner_tags)] for example in gold]
+
+
+def gold_by_id(context: MethodContext) -> Mapping[str, Example]:
+    """Return the gold sentences to train on, by their ids."""
+    return {example.id: example for example in context.gold.splits.get(SPLIT, ())}
+
+
+def written(datapoints: Iterable[tuple[Sequence[str], Sequence[str]]]) -> str:
+    """Write datapoints, tokens and tags by name each, as the answer to a call."""
+    values = [{"tokens": list(tokens), "ner_tags": list(tags)} for tokens, tags in datapoints]
+    return json.dumps({"datapoints": values}, ensure_ascii=False)
