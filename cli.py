@@ -76,6 +76,21 @@ def generate(release: Path, only: tuple[str, ...], dry_run: bool, as_json: bool)
 
 
 @synthner.command()
+@json_option
+def methods(as_json: bool) -> None:
+    """List the ways to make data, with what each needs."""
+    from .generation.methods import METHODS
+
+    if as_json:
+        listed = {name: {"summary": method.summary, "needs": method.needs} for name, method in METHODS.items()}
+        console.print_json({"methods": listed})
+        return
+    for name, method in METHODS.items():
+        click.secho(name, bold=True)
+        click.echo(f"  {method.summary}\n  Needs: {method.needs}.")
+
+
+@synthner.command()
 @release_argument
 @click.option(
     "--explain", metavar="ID", help="Print all that is known about one datapoint, published or not."

@@ -55,7 +55,7 @@ def summary_table(manifest: Manifest) -> Markdown:
         [
             code(name),
             cell(config["language"]["name"]),
-            cell(config["model"]),
+            cell(config["model"]) if config["model"] else NONE,
             *(_examples(config, split) for split in splits),
         ]
         for name, config in manifest["configs"].items()

@@ -22,6 +22,7 @@ from . import card_tables
 from .front_matter import front_matter, one_line
 from .kept_text import kept_text
 from .markdown import Markdown, cell, code, count, fenced, prose, share
+from .method_texts import OFFLINE, method_texts, origin_text
 from .rendering import rendered_card, template
 from .waterfall_table import waterfall_markdown
 
@@ -146,7 +147,8 @@ def _body(manifest: Mapping[str, Any]) -> str:
         sharded_provenance=any(len(config["provenance"]["files"]) > 1 for config in configs.values()),
         pinned=f', revision="v{manifest["version"]}"' if "version" in manifest else "",
         tables=card_tables,
-        methods=list(dict.fromkeys(config["method"] for config in configs.values())),
+        method_texts=method_texts(configs.values()),
+        origin=origin_text(configs.values()),
         dropped_splits=[
             (name, split, reason)
             for name, config in configs.items()
@@ -232,7 +234,8 @@ def _distinct_prompts(manifest: Mapping[str, Any]) -> list[tuple[Sequence[str], 
     """Return the configs that share each prompt, and the prompt; None where it is not known."""
     names: dict[str, list[str]] = {}
     for name, config in manifest["configs"].items():
-        names.setdefault(json.dumps(config["prompt"]), []).append(name)
+        if config["engine"] != OFFLINE:
+            names.setdefault(json.dumps(config["prompt"]), []).append(name)
     return [(sharing, json.loads(prompt)) for prompt, sharing in names.items()]
 
 
