@@ -82,7 +82,7 @@ def methods(as_json: bool) -> None:
     from .generation.methods import METHODS
 
     if as_json:
-        listed = {name: {"summary": method.summary, "needs": method.needs} for name, method in METHODS.items()}
+        listed = {name: {"summary": each.summary, "needs": each.needs} for name, each in METHODS.items()}
         console.print_json({"methods": listed})
         return
     for name, method in METHODS.items():

@@ -20,9 +20,9 @@ _TEXTS = {
         "others with the same label, or change places; each variant is a datapoint. No model is asked."
     ),
     "cluster_replacement": (
-        "**Cluster-constrained replacement** (Ehsan & Solorio, 2025): mentions of a gold sentence are replaced "
-        "by others of the same type and the same cluster of word vectors; each variant is a datapoint. No model "
-        "is asked."
+        "**Cluster-constrained replacement** (Ehsan & Solorio, 2025): mentions of a gold sentence are "
+        "replaced by others of the same type and the same cluster of word vectors; each variant is a "
+        "datapoint. No model is asked."
     ),
 }
 
