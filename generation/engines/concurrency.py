@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections import deque
 
-FIRST = 32
+FIRST = 64
 """Calls under way before anything is known of the server."""
 
 MOST = 128

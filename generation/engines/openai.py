@@ -25,7 +25,7 @@ from .committing import Committing
 from .completion import UnusableError, read_completion
 from .concurrency import MOST, Concurrency
 from .engine import Endpoint, EngineContext, Record
-from .openai_server import as_json_bytes, base_url, request_body, server_of
+from .openai_server import RequestBodies, as_json_bytes, base_url, server_of
 from .rate_limits import Limits
 from .refusals import Failure, refusal, short
 from .retry import MAX_ATTEMPTS, MAX_REFUSALS, backoff
@@ -88,6 +88,7 @@ class _Conversation:
         self._concurrency = Concurrency(settings.get("concurrency", MOST))
         self._limits = Limits(settings.get("requests_per_minute"), settings.get("tokens_per_minute"))
         self._committing = Committing(record)
+        self._bodies = RequestBodies()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
@@ -177,7 +178,7 @@ class _Conversation:
     async def _ask(self, session: ClientSession, call: Call) -> Reply | None:
         """Return the reply to a call, or None if the run stops before there is one."""
         started = time.time()
-        body = as_json_bytes(request_body(call))
+        body = as_json_bytes(self._bodies.of(call))
         attempts = refusals = lost = 0
         while True:
             if await self._stops_within(self._closed_until - time.monotonic()):

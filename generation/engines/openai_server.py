@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -103,13 +104,27 @@ def base_url(config: Config, settings: dict[str, Any]) -> str:
 
 def request_body(call: Call) -> dict[str, Any]:
     """Return a call as the body of a request for a chat completion."""
-    body: dict[str, Any] = {"model": call.model, "messages": list(call.messages), **call.sampling}
-    if call.schema is not None:
-        body["response_format"] = {
-            "type": "json_schema",
-            "json_schema": {"name": "datapoints", "strict": True, "schema": guiding_schema(call.schema)},
-        }
-    return body
+    return RequestBodies().of(call)
+
+
+class RequestBodies:
+    """Writes calls as bodies of requests; calls one after another mostly have the same schema."""
+
+    def __init__(self) -> None:
+        self._schema: Mapping[str, Any] | None = None
+        self._in_writing_order: dict[str, Any] = {}
+
+    def of(self, call: Call) -> dict[str, Any]:
+        """Return a call as the body of a request for a chat completion."""
+        body: dict[str, Any] = {"model": call.model, "messages": list(call.messages), **call.sampling}
+        if call.schema is not None:
+            if call.schema != self._schema:
+                self._schema, self._in_writing_order = call.schema, guiding_schema(call.schema)
+            body["response_format"] = {
+                "type": "json_schema",
+                "json_schema": {"name": "datapoints", "strict": True, "schema": self._in_writing_order},
+            }
+        return body
 
 
 def as_json_bytes(value: Any) -> bytes:
