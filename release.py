@@ -39,7 +39,7 @@ SPLITS = ("train", "validation", "test")
 OFFLINE = "offline"
 """The engine of methods that ask no model."""
 
-OFFLINE_METHODS = ()
+OFFLINE_METHODS = ("simple_augmentation", "cluster_replacement")
 """Those methods, by name."""
 
 METHODS = ("seeded", *OFFLINE_METHODS)
@@ -263,8 +263,9 @@ def _generator(source: YamlSource, name: str) -> Generator:
         engine=engine,
         model=value.get("model", ""),
         format=value.get("format"),
-        examples=value.get("examples", EXAMPLES_IN_A_PROMPT),
-        datapoints=value.get("datapoints", DATAPOINTS_A_CALL),
+        # A method that asks no model makes what it can of each gold sentence.
+        examples=1 if engine == OFFLINE else value.get("examples", EXAMPLES_IN_A_PROMPT),
+        datapoints=0 if engine == OFFLINE else value.get("datapoints", DATAPOINTS_A_CALL),
         calls=value.get("calls", {}),
         seeds_from={split: value.get("seeds_from", {}).get(split, "train") for split in SPLITS},
         sampling=value.get("sampling", {}),
@@ -277,12 +278,19 @@ def _generator(source: YamlSource, name: str) -> Generator:
     )
 
 
+# Keys of generators that ask a model.
+_OF_MODELS = (
+    *("engine", "model", "calls", "examples", "datapoints", "seeds_from", "prices", "sampling", "format"),
+    *ENGINES,
+)
+
+
 def _engine(source: YamlSource, name: str) -> str:
     """Return the engine of a generator, which a method has or has not."""
     value = source.value["generators"][name]
     keys = ("generators", name)
     if value["method"] in OFFLINE_METHODS:
-        for key in ("engine", "calls", "prices", "sampling", "format"):
+        for key in _OF_MODELS:
             if key in value:
                 raise ReleaseError(
                     f"generators.{name}.{key}: the method `{value['method']}` asks no model",
@@ -369,7 +377,9 @@ def _grid(source: YamlSource, folder: Path, generators: Mapping[str, Generator])
     sources = _grid_sources(source, generators)
     return Grid(
         languages=tuple(
-            GridLanguage(code, _related_language(code, value.get("related", {}), known))
+            GridLanguage(
+                code, _related_language(code, value.get("related", {}), known), is_named="languages" in value
+            )
             for code in value.get("languages", known)
         ),
         gold={code: _gold_source(source, code, folder) for code in known},

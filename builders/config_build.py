@@ -18,8 +18,9 @@ import numpy as np
 
 from ..generation.calls import Call, Reply
 from ..generation.journal import Journal
+from ..generation.methods.offline_calls import NOTHING_MADE
 from ..generation.plan import prompt_format
-from ..release import SPLITS, Config, Gates
+from ..release import OFFLINE, SPLITS, Config, Gates
 from ..schema.errors import DataError
 from ..schema.provenance import Origin
 from ..schema.waterfall import STEPS, Waterfall
@@ -292,6 +293,15 @@ class ConfigBuild:
                 watch(call, reply)
             if reply is None:
                 continue
+            if call.engine == OFFLINE:
+                # No model could have given more: what was made of a sentence is what was asked for.
+                if reply.text != NOTHING_MADE:
+                    reader.read(reply.text or "", _place(call, reply), requested=0)
+                waterfall["requested"].kept = waterfall["returned"].kept
+                if reader.is_full:
+                    yield reader.take()
+                    self._vocabulary.make_room()
+                continue
             waterfall["requested"].kept += call.datapoints
             if reply.error is not None:
                 waterfall["returned"].lost["call failed"] += call.datapoints
@@ -373,7 +383,7 @@ class _CallTally:
         if call.engine != "recorded":
             first, last = self._asked or (reply.started, reply.finished)
             self._asked = min(first, reply.started), max(last, reply.finished)
-        if reply.error is None:
+        if reply.error is None and (reply.model or call.model):
             self._snapshots[shown(reply.model or call.model)] += 1
 
     def as_json(self) -> dict[str, Any]:

@@ -15,9 +15,9 @@ import numpy as np
 from ..schema.example import Example
 from ..schema.waterfall import EXAMPLES_A_STEP
 from ..sources.gold import Gold
+from ..sources.normal_forms import normalised
 from .columns import Batch, Datapoint, Place
 from .gates import PASSES, Verdict, batch_text
-from .vocabulary import normalised
 
 KINDS = ("seed_copies", "gold_train", "gold_validation", "gold_test")
 _NAMES = {

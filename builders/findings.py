@@ -19,7 +19,7 @@ from ..schema.errors import PublishError
 from ..schema.example import Example
 from ..schema.iob2 import violations
 from ..sources.characters import text_faults
-from .vocabulary import normalised
+from ..sources.normal_forms import normalised
 
 TEXT, IOB2, CONTAMINATION, LICENSE, CARD = FINDINGS = ("text", "iob2", "contamination", "license", "card")
 

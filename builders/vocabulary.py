@@ -15,6 +15,7 @@ import numpy as np
 import regex
 
 from ..sources.characters import TEXT_FAULTS, text_faults
+from ..sources.normal_forms import normalised
 
 LARGEST_VOCABULARY = 400_000
 LARGEST_VOCABULARY_CHARACTERS = 40_000_000
@@ -22,15 +23,6 @@ LARGEST_VOCABULARY_CHARACTERS = 40_000_000
 _BIT = {fault: 1 << number for number, fault in enumerate(TEXT_FAULTS)}
 
 _LETTER = regex.compile(r"(?V1)[\p{L}--[\p{sc=Zyyy}\p{sc=Zinh}]]")
-_NOT_COMPARED = regex.compile(r"[^\p{L}\p{M}\p{N}]+")
-
-
-def normalised(token: str) -> str:
-    """Return what stays the same however a word is typed: letters, marks and digits, NFKC, case folded."""
-    if token.isascii() and token.isalnum():
-        return token.lower()
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", token).casefold())
-    return unicodedata.normalize("NFC", _NOT_COMPARED.sub("", folded))
 
 
 @dataclass(frozen=True, slots=True)

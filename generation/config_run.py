@@ -8,6 +8,7 @@ from itertools import islice
 
 from ..release import OFFLINE, Config, Release
 from ..schema.errors import ReleaseError
+from ..sources.gold import Gold
 from .budget import NO_COST, Budget, CallPrice
 from .calls import Call, Reply
 from .engines import EngineContext, SubmittingEngine, engine_of
@@ -29,6 +30,7 @@ class ConfigRun:
         journal: Keeps every reply.
         budget: What may be spent.
         watcher: Told how the run goes.
+        gold: Gold data that was read, by language code.
 
     Attributes:
         config: The config.
@@ -42,7 +44,13 @@ class ConfigRun:
     """
 
     def __init__(
-        self, config: Config, release: Release, journal: Journal, budget: Budget, watcher: Watcher
+        self,
+        config: Config,
+        release: Release,
+        journal: Journal,
+        budget: Budget,
+        watcher: Watcher,
+        gold: dict[str, Gold],
     ) -> None:
         self.config = config
         self.outcomes: dict[Outcome, int] = {"answered": 0, "failed": 0}
@@ -64,7 +72,7 @@ class ConfigRun:
                 stopping=watcher.stopping,
                 spending=self,
                 memory=self._memory,
-                answering=lambda: _answering(config, release),
+                answering=lambda: _answering(config, release, gold),
             )
         )
 
@@ -166,7 +174,7 @@ class ConfigRun:
         return sum(self.outcomes.values())
 
 
-def _answering(config: Config, release: Release) -> Callable[[Call], str]:
+def _answering(config: Config, release: Release, gold: dict[str, Gold]) -> Callable[[Call], str]:
     """Return what answers the calls of a method that asks no model."""
     answering = METHODS[config.generator.method].answering
     if answering is None:
@@ -175,7 +183,7 @@ def _answering(config: Config, release: Release) -> Callable[[Call], str]:
             where=config.name,
             hint="Name another engine.",
         )
-    return answering(method_context(config, release, {}))
+    return answering(method_context(config, release, gold))
 
 
 class _Memory:

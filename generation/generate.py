@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..release import Config, Release
+from ..sources.gold import Gold
 from .accounts import ConfigCost, account_of
 from .budget import Budget
 from .config_run import ConfigRun
@@ -112,8 +113,10 @@ def generate(
     configs = chosen_configs(release, only)
     with Journal(release.journal) as journal, journal.only_this_process():
         budget = Budget(release.max_cost, journal.spent())
-        runs = [ConfigRun(config, release, journal, budget, watcher or Unwatched()) for config in configs]
-        for config, calls in planned_calls(release, configs):
+        gold: dict[str, Gold] = {}
+        told = watcher or Unwatched()
+        runs = [ConfigRun(config, release, journal, budget, told, gold) for config in configs]
+        for config, calls in planned_calls(release, configs, gold):
             journal.plan(config.name, calls)
         for run in runs:
             run.check()

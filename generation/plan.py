@@ -214,7 +214,7 @@ def method_context(config: Config, release: Release, gold: dict[str, Gold]) -> M
     Raises:
         DataError: If gold cannot be used.
     """
-    sources = {each.language.code: each.gold for each in release.configs}
+    sources = release.grid.gold
 
     def gold_of(code: str) -> Gold:
         if code not in gold:

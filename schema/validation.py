@@ -88,7 +88,7 @@ def unknown_key(error: ValidationError) -> str | None:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """Suggest the known name nearest to `word`, or list them all."""
-    names = list(known)
+    names = [str(name) for name in known]
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
     if close:
         return f"Did you mean `{close[0]}`?"

@@ -104,7 +104,7 @@ def test_more_calls_ask_only_for_the_rest(release, server):
 
 
 def test_a_key_is_nowhere_but_in_its_variable(release, server):
-    """The server sends it back in answers, refusals and the model's name; every file and every word is read."""
+    """The server sends it back in answers, refusals and the model's name; all files and words are read."""
     key = "sk-planted-4f1c9a7e2b"
     edit(release, "engine: recorded ", "engine: openai ")
     edit(release, "      concurrency: 4", f"      base_url: {server.base_url}\n      concurrency: 4")

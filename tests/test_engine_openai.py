@@ -82,8 +82,8 @@ def test_the_request_is_what_was_planned_in_utf_8(tmp_path, server):
     assert strict["json_schema"]["schema"]["required"] == ["datapoints"]
     # Models write properties in this order: a label must not come before its word.
     assert request.body.index(b'"token"') < request.body.index(b'"label"')
-    pair = strict["json_schema"]["schema"]["properties"]["datapoints"]["items"]["properties"]["words"]["items"]
-    assert list(pair["properties"]) == ["token", "label"]
+    datapoint = strict["json_schema"]["schema"]["properties"]["datapoints"]["items"]
+    assert list(datapoint["properties"]["words"]["items"]["properties"]) == ["token", "label"]
     assert any(letter.encode() in request.body for letter in "æøåÆØÅ")
     assert b"\\u" not in request.body
 

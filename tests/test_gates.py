@@ -10,13 +10,14 @@ from synthner.builders.gates import iob2_gate, labels_gate, run_gates, text_gate
 from synthner.builders.label_columns import LabelColumns, LabelNumbers
 from synthner.builders.reading import Reader
 from synthner.builders.rejects import Rejects, shown
-from synthner.builders.vocabulary import Vocabulary, normalised
+from synthner.builders.vocabulary import Vocabulary
 from synthner.generation.calls import canonical_json
 from synthner.schema.iob2 import REPAIR_POLICIES, repair
 from synthner.schema.labels import LabelSet
 from synthner.schema.provenance import Origin
 from synthner.schema.waterfall import Waterfall
 from synthner.sources.characters import text_faults
+from synthner.sources.normal_forms import normalised
 
 LABELS = LabelSet.parse("O,B-PER,I-PER,B-LOC,I-LOC,B-ORG,I-ORG")
 PLACE = Place("train", 0, Origin("key", "recorded", "a-model"))

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...schema.accents import without_accents
 from ...schema.example import Example
-from ..vocabulary import normalised
+from ...sources.normal_forms import normalised
 
 FEWEST_GOLD = 20
 

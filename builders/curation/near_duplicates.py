@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...schema.example import Example
-from ..vocabulary import normalised
+from ...sources.normal_forms import normalised
 from .spill import Spill
 
 _GRAM = 4

@@ -13,7 +13,7 @@ from sys import intern
 
 from ...schema.accents import without_accents
 from ...schema.example import Example
-from ..vocabulary import normalised
+from ...sources.normal_forms import normalised
 
 _WORDS_TO_REMEMBER = 1 << 16
 

@@ -29,6 +29,7 @@ _CLASSES = {
     "offline": "OfflineEngine",
     "openai": "OpenAIEngine",
     "openai_batch": "OpenAIBatchEngine",
+    "ray": "RayEngine",
     "recorded": "RecordedEngine",
     "transformers": "TransformersEngine",
     "vllm": "VllmEngine",

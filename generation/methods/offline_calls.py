@@ -71,3 +71,7 @@ def written(datapoints: Iterable[tuple[Sequence[str], Sequence[str]]]) -> str:
     """Write datapoints, tokens and tags by name each, as the answer to a call."""
     values = [{"tokens": list(tokens), "ner_tags": list(tags)} for tokens, tags in datapoints]
     return json.dumps({"datapoints": values}, ensure_ascii=False)
+
+
+NOTHING_MADE = written([])
+"""The answer where nothing could be made of a sentence."""
