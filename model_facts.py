@@ -79,7 +79,7 @@ def _runs_of_other_seeds(runs: Path, shown: Mapping[str, Any], run: Run) -> list
 
     def alike(result: Mapping[str, Any]) -> tuple[Any, ...]:
         cell = {key: value for key, value in result["cell"].items() if key not in ("seed", "retry_of")}
-        return cell, result["data"]["test"]["sha256"], result["labels"]
+        return cell, result["data"]["test"]["sha256"], result["labels"], result.get("model_revision")
 
     wanted = alike(run.result)
     others = [

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from random import Random
 
 from ..schema.example import Example
 from .agreement import agreement_with_itself
 from .folds import Expectation, Gain, can_judge, expectation, gains_on_folds
-from .recipes import ADAPTED, GOLD_ONLY, Adaptation
+from .recipes import ADAPTED, GOLD_ONLY, adaptation_of
 
 # Enough sentences to judge by; more would only cost time.
 SENTENCES_TO_LEARN = 3000
@@ -63,13 +64,19 @@ def choose_combination(gold: Sequence[Example], synthetic: Sequence[Example], *,
     if not synthetic:
         return Combination()
     random = Random(f"{seed} judged")  # noqa: S311 - no secret is drawn
-    before = expectation(len(gold), agreement_with_itself(synthetic, seed=seed))
+    before = expectation(len(gold), _agreement(tuple(synthetic), seed))
     if not can_judge(gold):
         return Combination(_recipe(before), before)
     judged = random.sample(list(synthetic), min(len(synthetic), SENTENCES_TO_LEARN))
-    adaptation = Adaptation(judged)
+    adaptation = adaptation_of(tuple(judged))
     [gain] = gains_on_folds(gold, lambda _: {ADAPTED: adaptation}, before=before, seed=seed).values()
     return Combination(_recipe(gain.expected), gain.expected, gain)
+
+
+@lru_cache(maxsize=1)
+def _agreement(synthetic: tuple[Example, ...], seed: int) -> float | None:
+    # The cells of a grid ask for the same with other gold.
+    return agreement_with_itself(synthetic, seed=seed)
 
 
 def _recipe(expected: Expectation) -> str:

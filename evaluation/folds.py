@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from random import Random
 from statistics import NormalDist
 from typing import TypeVar
@@ -29,6 +30,9 @@ from .recipes import Adaptation, train_on_gold
 from .scoring import Integers, score
 
 FOLDS = 3
+
+# What gold alone does on a fold is asked again for every source of a grid, at each size and seed.
+_FOLDS_TO_REMEMBER = 96
 
 # Enough held-out sentences to judge by; more would only cost time.
 SENTENCES_TO_JUDGE = 600
@@ -141,11 +145,16 @@ def gains_on_folds(
         left_out = set(held_out)
         training = [example for place, example in enumerate(gold) if place not in left_out]
         judged = [gold[place] for place in held_out]
-        alone[held_out] += _counts(train_on_gold(training, settings=_SETTINGS), judged)
+        alone[held_out] += _counts_alone(tuple(training), tuple(judged))
         for choice, adaptation in choices(training).items():
             counted = counts.setdefault(choice, np.zeros_like(alone))
             counted[held_out] += _counts(adaptation.train(training, settings=_SETTINGS), judged)
     return {choice: _gain(counted, alone, before, seed) for choice, counted in counts.items()}
+
+
+@lru_cache(maxsize=_FOLDS_TO_REMEMBER)
+def _counts_alone(training: tuple[Example, ...], judged: tuple[Example, ...]) -> Integers:
+    return _counts(train_on_gold(training, settings=_SETTINGS), judged)
 
 
 def _counts(tagger: CrfTagger, judged: Sequence[Example]) -> Integers:

@@ -16,14 +16,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from ..schema.example import Example
 from .crf import CrfSettings, CrfTagger, PreparedExample
 from .name_lexicon import NameLexicon
 from .token_features import sentence_features
-from .word_clusters import WordClusters
+from .word_clusters import clusters_of_text
 
 GOLD_ONLY = "gold only"
 ADAPTED = "adapted"
@@ -31,6 +32,13 @@ ADAPTED = "adapted"
 GOLD_COUNTS = 5
 # Gold of more sentences counts once: it speaks for itself, and more would only cost time.
 MUCH_GOLD = 5000
+
+# What a source's own features begin with, as no other feature does. Short ones take far less memory: strings
+# of up to 15 bytes stand in place.
+_GOLD, _SYNTHETIC = b"g|", b"s|"
+
+# The cells of a grid come source by source: all of it, and the sample that is judged on folds of gold.
+_ADAPTATIONS_TO_REMEMBER = 2
 
 Features = list[list[bytes]]
 
@@ -46,15 +54,21 @@ class Adaptation:
 
     def __init__(self, synthetic: Sequence[Example]) -> None:
         self._lexicon = NameLexicon(synthetic)
-        self._clusters = WordClusters(example.tokens for example in synthetic)
+        self._clusters = clusters_of_text(tuple(tuple(example.tokens) for example in synthetic))
+        # What CRFsuite takes is made anew for each training: kept, it would take eight times as much memory.
+        known: dict[bytes, bytes] = {}
         self._sentences = [
-            PreparedExample(_twice(self._features(example.tokens, example), b"synthetic "), example.ner_tags)
+            (
+                [[known.setdefault(each, each) for each in of_token] for of_token in features],
+                example.ner_tags,
+            )
             for example in synthetic
+            for features in [self._features(example.tokens, example)]
         ]
 
     def __call__(self, tokens: Sequence[str]) -> Features:
         """Return the features of a sentence of gold, or of one to tag."""
-        return _twice(self._features(tokens, None), b"gold ")
+        return _twice(self._features(tokens, None), _GOLD)
 
     def train(self, gold: Sequence[Example], *, settings: CrfSettings | None = None) -> CrfTagger:
         """Train a tagger on gold and the synthetic sentences.
@@ -66,13 +80,18 @@ class Adaptation:
         Raises:
             DataError: If there are no examples to train on.
         """
-        prepared = [PreparedExample(self(example.tokens), example.ner_tags) for example in gold]
         return CrfTagger.train(
-            [*prepared, *self._sentences],
+            self._prepared(gold),
             repeats=[_count_of_gold(len(gold))] * len(gold) + [1] * len(self._sentences),
             settings=settings,
             features=self,
         )
+
+    def _prepared(self, gold: Sequence[Example]) -> Iterator[PreparedExample]:
+        for example in gold:
+            yield PreparedExample(self(example.tokens), example.ner_tags)
+        for features, tags in self._sentences:
+            yield PreparedExample(_twice(features, _SYNTHETIC), tags)
 
     def _features(self, tokens: Sequence[str], synthetic: Example | None) -> Features:
         features = sentence_features(tokens)
@@ -88,6 +107,12 @@ class Adaptation:
             ]
             of_token += [feature.encode("utf-8", "surrogatepass") for feature in of_labels[place]]
         return features
+
+
+@lru_cache(maxsize=_ADAPTATIONS_TO_REMEMBER)
+def adaptation_of(synthetic: tuple[Example, ...]) -> Adaptation:
+    """Return `Adaptation(synthetic)`; the last ones are remembered, to be trained with other gold."""
+    return Adaptation(synthetic)
 
 
 def train_on_gold(gold: Sequence[Example], *, settings: CrfSettings | None = None) -> CrfTagger:
@@ -125,7 +150,7 @@ def train_by_recipe(gold: Sequence[Example], synthetic: Sequence[Example], recip
     Raises:
         DataError: If there are no examples to train on.
     """
-    return Adaptation(synthetic).train(gold) if recipe == ADAPTED else train_on_gold(gold)
+    return adaptation_of(tuple(synthetic)).train(gold) if recipe == ADAPTED else train_on_gold(gold)
 
 
 def _count_of_gold(sentences: int) -> int:

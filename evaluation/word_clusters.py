@@ -29,6 +29,8 @@ DIMENSIONS = 50
 
 _ROUNDS = 30
 _WORDS_TO_REMEMBER = 1 << 16
+# On folds of gold the same halves of the sentences come again with other labels, and choices of them.
+_TEXTS_TO_REMEMBER = 4
 
 
 class WordClusters:
@@ -63,6 +65,12 @@ class WordClusters:
     def of(self, token: str) -> tuple[str, ...]:
         """Return the clusters of a word, coarse before fine; none if it was hardly seen."""
         return self._clusters.get(folded_word(token), ())
+
+
+@lru_cache(maxsize=_TEXTS_TO_REMEMBER)
+def clusters_of_text(sentences: tuple[tuple[str, ...], ...]) -> WordClusters:
+    """Return `WordClusters(sentences)`; those of the last texts are remembered, since labels play no part."""
+    return WordClusters(sentences)
 
 
 @lru_cache(maxsize=_WORDS_TO_REMEMBER)

@@ -194,12 +194,30 @@ def test_a_language_without_usable_gold_leaves_the_others(tmp_path, spoil, expec
     assert not ids(path, language="fi")
 
 
-def test_gold_without_a_test_split_is_named(tmp_path):
-    path = write_grid(tmp_path, languages=["en", "fi"])
+def without_test(path, *languages):
     value = json.loads(path.read_text(encoding="utf-8"))
-    del value["languages"]["fi"]["gold"]["files"]["test"]
+    for code in languages:
+        del value["languages"][code]["gold"]["files"]["test"]
     path.write_text(json.dumps(value), encoding="utf-8")
-    assert "gold of `fi` has no test split" in reasons(path)["fi", "", ""]
+    return path
+
+
+def test_a_language_that_nobody_named_and_that_has_no_test_split_is_noted(tmp_path):
+    path = without_test(write_grid(tmp_path, languages=["en", "fi"]), "fi")
+    plan, _ = planned_grid(path)
+    assert plan.untested == ("fi",)
+    assert not plan.left_out
+    assert {each.cell.language for each in plan.cells} == {"en"}
+
+
+def test_a_named_language_without_a_test_split_is_an_error_of_its_own(tmp_path):
+    path = write_grid(tmp_path, {"languages": ["fi", "en"]}, languages=["en", "fi"])
+    plan, _ = planned_grid(without_test(path, "fi"))
+    ((language, reason),) = ((key[0], text) for key, text in reasons(path).items())
+    assert language == "fi"
+    assert "gold of `fi` has no test split" in reason
+    assert not plan.untested
+    assert len(ids(path, language="en")) == 7
 
 
 @pytest.mark.parametrize("text", ["", "\n\n"], ids=["no line", "blank lines"])

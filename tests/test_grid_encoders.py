@@ -123,12 +123,13 @@ def test_languages_are_learned_together(tmp_path):
         assert f1(result) > 0.5
 
 
-def test_an_encoder_and_a_crf_share_a_grid_in_processes(tmp_path):
+def test_encoders_and_crfs_share_a_grid_in_as_many_processes_as_are_asked_for(tmp_path):
     encoder_grid(
         tmp_path,
         taggers={"crf": {}, "tiny": {"model": "tiny", "settings": {**SETTINGS, "epochs": 1}}},
         sources={"organic": "gold"},
+        seeds=2,
     )
-    ended = done("evaluate", "--json", folder=tmp_path, OMP_NUM_THREADS="1")
-    assert ended.json["done"] == 2
+    ended = done("evaluate", "--workers", "2", "--json", folder=tmp_path, OMP_NUM_THREADS="1")
+    assert ended.json["done"] == 4
     assert {each["cell"]["tagger"]["kind"] for each in results_in(tmp_path).values()} == {"crf", "encoder"}

@@ -152,6 +152,38 @@ def test_failures_are_told_and_tried_again(tmp_path):
     assert run_here(release).done == 4
 
 
+def without_test(path, language):
+    value = json.loads(path.read_text(encoding="utf-8"))
+    del value["languages"][language]["gold"]["files"]["test"]
+    path.write_text(json.dumps(value), encoding="utf-8")
+
+
+def test_a_language_without_a_test_split_is_noted_and_the_rest_is_complete(tmp_path):
+    without_test(write_grid(tmp_path, {"sizes": [10], "seeds": 1}, languages=["en", "fi"]), "fi")
+    ended = done("evaluate", "--workers", "1", folder=tmp_path)
+    assert "2 of 2 cells done." in ended.stdout
+    assert "Not tested: fi: gold has no test split." in ended.stderr
+    assert done("status", "--json", folder=tmp_path).json["evaluation"]["untested"] == ["fi"]
+
+
+def test_a_grid_with_nothing_to_test_on_says_what_to_do(tmp_path):
+    without_test(write_grid(tmp_path), "en")
+    message = refused("evaluate", folder=tmp_path)
+    assert "gold of en has no test split" in message
+    assert "Name a test split under `languages`" in message
+
+
+def test_where_every_cell_failed_no_report_is_proposed(tmp_path):
+    path = write_grid(tmp_path, {"taggers": {"tiny": {"model": "./no-model"}}, "sizes": [10], "seeds": 1})
+    ended = synthner("evaluate", folder=tmp_path)
+    assert ended.status == 1
+    assert "2 cells failed: " in ended.stderr
+    assert "There is no result to report. Mend what is said above" in ended.stdout
+    assert "synthner report" not in ended.stdout
+    changed_grid(path, taggers={"crf": {}})
+    assert "Next: synthner report" in done("evaluate", folder=tmp_path).stdout
+
+
 @pytest.mark.parametrize(
     ("evaluation", "arguments", "message", "status"),
     [

@@ -198,14 +198,36 @@ def test_micro_and_macro_have_languages_as_columns(runs):
     assert (lines[1][4], lines[1][6]) == ("–", "–")
 
 
-def test_the_t_test_is_scipys(runs):
-    groups = [
-        [runs.add_run(seed, quality, source=source)["scores"]["micro"]["f1"] for seed in range(5)]
-        for source, quality in (("gpt4", 0.6), ("organic", 0.7))
-    ]
-    found = record(report(runs), "comparisons", kind="sources")
-    assert float(found["t_test_p_value"]) == pytest.approx(stats.ttest_ind(*groups, equal_var=False)[1])
-    assert float(found["difference"]) == pytest.approx(fmean(groups[0]) - fmean(groups[1]))
+def test_the_t_test_is_scipys_and_stands_beside_the_bootstrap(runs):
+    systems = {
+        "organic": {"quality": 0.7},
+        "gpt4": {"quality": 0.6, "source": "gpt4"},
+        "lift": {"quality": 0.8, "source": "gpt4", "setting": "gold+synthetic"},
+    }
+    f1 = {
+        name: [runs.add_run(seed, **system)["scores"]["micro"]["f1"] for seed in range(5)]
+        for name, system in systems.items()
+    }
+    written = report(runs)
+    for table, one, other in (("comparisons", "gpt4", "organic"), ("lift", "lift", "organic")):
+        expected = stats.ttest_ind(f1[one], f1[other], equal_var=False)
+        wanted = {"kind": "sources"} if table == "comparisons" else {}
+        found = record(written, table, **wanted)
+        assert float(found["t_test_p_value"]) == pytest.approx(expected[1])
+        assert float(found["t_test_statistic"]) == pytest.approx(expected[0])
+    difference = fmean(f1["gpt4"]) - fmean(f1["organic"])
+    assert float(record(written, "comparisons", kind="sources")["difference"]) == pytest.approx(difference)
+    headers = [row for row in rows_of(page(written), "tagger", "setting") if row[-1] == "p of the t-test"]
+    assert [row[-2] for row in headers] == ["p", "p"]
+
+
+def test_of_a_single_run_there_is_no_t_test(runs):
+    runs.add(0.7, seeds=(0,))
+    runs.add(0.6, seeds=(0,), source="gpt4")
+    written = report(runs)
+    assert record(written, "comparisons", kind="sources")["t_test_p_value"] == ""
+    (row,) = rows_of(page(written), "`crf`", "scratch", "100", "`gpt4`")
+    assert row[-1] == "–"
 
 
 def test_predictions_without_training_are_reported(runs):

@@ -13,8 +13,9 @@ from ...schema.errors import DataError, WrongUsageError
 
 _PACKAGES = ("torch", "transformers", "accelerate")
 
-# Configuration, tokenizer and weights: no pickle and no code.
-_FILES_OF_A_MODEL = ("*.json", "*.txt", "*.model", "*.safetensors")
+FILES_OF_A_MODEL = ("*.json", "*.txt", "*.model", "*.safetensors")
+"""Configuration, tokenizer and weights: no pickle and no code."""
+
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 
@@ -83,7 +84,7 @@ def _downloaded(model: str) -> Path:
     )
 
     try:
-        return Path(snapshot_download(model, allow_patterns=list(_FILES_OF_A_MODEL), ignore_patterns=["*/*"]))
+        return Path(snapshot_download(model, allow_patterns=list(FILES_OF_A_MODEL), ignore_patterns=["*/*"]))
     except GatedRepoError as error:
         raise DataError(
             "the model is gated",

@@ -34,6 +34,9 @@ from .description import (
 FORMAT = 1
 """Counts up whenever the same description would give another result."""
 
+SEVERAL_LANGUAGES = "mul"
+"""The language of sentences in several, by its code in ISO 639-2."""
+
 # A CRF begins anew each time: there is nothing to go on from.
 NEEDS_AN_ENCODER = frozenset({FINE_TUNED, SYNTHETIC_THEN_GOLD})
 
@@ -131,10 +134,12 @@ class Plan:
     Attributes:
         cells: In the order of the description; small before large.
         left_out: What cannot be run, and why.
+        untested: Codes of the languages that nobody asked to test, and whose gold has no test split.
     """
 
     cells: tuple[PlannedCell, ...]
     left_out: tuple[LeftOut, ...]
+    untested: tuple[str, ...] = ()
 
 
 def plan_cells(data: GridData) -> Plan:
@@ -145,8 +150,12 @@ def plan_cells(data: GridData) -> Plan:
     """
     cells: list[PlannedCell] = []
     left_out: list[LeftOut] = []
+    untested: list[str] = []
     for language in data.grid.languages:
         try:
+            if not language.is_named and not data.has_test(language.code):
+                untested.append(language.code)
+                continue
             data.test(language.code)
         except SynthnerError as error:
             left_out.append(LeftOut(language.code, "", "", error))
@@ -159,7 +168,7 @@ def plan_cells(data: GridData) -> Plan:
                     cells += [planned(cell, data) for cell in _cells(language, source, setting, data)]
                 except SynthnerError as error:
                     left_out.append(LeftOut(language.code, source.name, setting, error))
-    return Plan(tuple(cells), tuple(left_out))
+    return Plan(tuple(cells), tuple(left_out), tuple(untested))
 
 
 def planned(cell: Cell, data: GridData) -> PlannedCell:
@@ -171,8 +180,16 @@ def planned(cell: Cell, data: GridData) -> PlannedCell:
     return PlannedCell(cell_id(cell, cell_data(cell, data), data), cell)
 
 
-def cell_id(cell: Cell, sentences: CellData, data: GridData) -> str:
-    """Return the hash of all that decides the result of a cell: 24 hexadecimal digits."""
+def cell_id(cell: Cell, sentences: CellData, data: GridData, *, is_model_known: bool = True) -> str:
+    """Return the hash of all that decides the result of a cell: 24 hexadecimal digits.
+
+    Args:
+        cell: The cell.
+        sentences: Its data.
+        data: The data of the grid.
+        is_model_known: Whether the content of a local model decides. It did not in results that do not say
+            which model they began with.
+    """
     predicted = None
     if cell.setting == PREDICTIONS:
         predicted = data.predictions_hash(cell.language, source_of(cell, data.grid))
@@ -187,6 +204,8 @@ def cell_id(cell: Cell, sentences: CellData, data: GridData) -> str:
         "predictions": predicted,
         "names": data.names_hash(cell.language) if tests_invariance(cell) else None,
     }
+    if is_model_known and (content := data.models.content(cell.tagger)) is not None:
+        decisive["model"] = content
     text = json.dumps(decisive, ensure_ascii=False, sort_keys=True)
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
@@ -220,9 +239,8 @@ def cell_data(cell: Cell, data: GridData) -> CellData:
         parts = []
     elif cell.setting == MULTILINGUAL:
         parts = [
-            data.read_as(cell.language, data.sample("source", each.code, source, cell.size, cell.seed))
-            for each in grid.languages
-            if not source.languages or each.code in source.languages
+            data.read_as(cell.language, data.sample("source", code, source, cell.size, cell.seed))
+            for code in _languages_of(source, grid)
         ]
     elif cell.setting == ZERO_SHOT:
         parts = [_related(language, cell.tagger, data)]
@@ -235,11 +253,36 @@ def cell_data(cell: Cell, data: GridData) -> CellData:
         if cell.setting == FINE_TUNED:
             parts.insert(0, _related(language, cell.tagger, data))
     if cell.tagger.kind == ENCODER and cell.setting != ZERO_SHOT:
-        validation = data.validation(cell.language, _GOLD if cell.setting in _SIZE_OF_GOLD else source)
+        validation = (
+            _joint_validation(cell.language, source, data)
+            if cell.setting == MULTILINGUAL
+            else data.validation(cell.language, _GOLD if cell.setting in _SIZE_OF_GOLD else source)
+        )
     return CellData(tuple(parts), validation, test)
 
 
 _GOLD = GridSource(ORGANIC)
+
+
+def _languages_of(source: GridSource, grid: Grid) -> list[str]:
+    return [each.code for each in grid.languages if not source.languages or each.code in source.languages]
+
+
+def _joint_validation(language: str, source: GridSource, data: GridData) -> Part | None:
+    """Return the source's validation sentences in all languages: the best epoch is one for all of them."""
+    found = [data.validation(code, source) for code in _languages_of(source, data.grid)]
+    parts = [data.read_as(language, part) for part in found if part is not None]
+    if len(parts) < 2:
+        return parts[0] if parts else None
+    revisions = {part.revision for part in parts}
+    return Part(
+        role="validation",
+        language=SEVERAL_LANGUAGES,
+        name=source.name,
+        reference=", ".join(dict.fromkeys(part.reference for part in parts)),
+        revision=revisions.pop() if len(revisions) == 1 else None,
+        examples=tuple(example for part in parts for example in part.examples),
+    )
 
 
 def _related(language: GridLanguage, tagger: GridTagger, data: GridData) -> Part:

@@ -22,6 +22,7 @@ from ..crf import PreparedExample
 from ..perturbation import Names, names_of_gold
 from ..prediction_files import read_predictions
 from ..training_data import training_data
+from .base_models import BaseModels
 from .description import Grid, GridSource
 
 Examples = tuple[Example, ...]
@@ -100,10 +101,16 @@ class GridData:
 
     Args:
         grid: The grid.
+        models: Knows the models of its encoders; by default nothing yet.
+
+    Attributes:
+        grid: The grid.
+        models: Knows the models of its encoders.
     """
 
-    def __init__(self, grid: Grid) -> None:
+    def __init__(self, grid: Grid, models: BaseModels | None = None) -> None:
         self.grid = grid
+        self.models = models or BaseModels(grid.folder)
         self._gold: dict[str, Gold] = {}
         self._names: dict[str, tuple[Names, str]] = {}
         self._sources: dict[tuple[str, GridSource], _Source] = {}
@@ -134,6 +141,14 @@ class GridData:
                 if (parsed := parse_tag(tag)) and parsed[1]
             )
         )
+
+    def has_test(self, language: str) -> bool:
+        """Say whether gold of a language has a test split.
+
+        Raises:
+            DataError: If gold cannot be had.
+        """
+        return "test" in self.gold(language).splits
 
     def test(self, language: str) -> Part:
         """Return the sentences that a language is tested on.

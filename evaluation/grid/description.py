@@ -103,10 +103,13 @@ class GridLanguage:
     Attributes:
         code: As the release writes it.
         related: Code of the related language that is transferred from; None where there is none with gold.
+        is_named: Whether the release asks for it to be tested. One that it does not name is left out where
+            its gold has no test split.
     """
 
     code: str
     related: str | None = None
+    is_named: bool = True
 
 
 @dataclass(frozen=True)

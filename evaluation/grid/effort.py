@@ -9,7 +9,15 @@ from typing import Any
 
 from .cells import Plan, PlannedCell, cell_data
 from .data import GridData, Part
-from .description import CRF, FINE_TUNED, GOLD_AND_SYNTHETIC, PREDICTIONS, ZERO_SHOT, GridTagger
+from .description import (
+    CRF,
+    FINE_TUNED,
+    GOLD_AND_SYNTHETIC,
+    MULTILINGUAL,
+    PREDICTIONS,
+    ZERO_SHOT,
+    GridTagger,
+)
 from .encoder_cells import RECIPE
 from .results import is_done
 
@@ -80,9 +88,10 @@ def effort_of(plan: Plan, data: GridData) -> list[Effort]:
 
 def _of_crf(name: str, cells: Sequence[PlannedCell], data: GridData) -> Effort:
     sentences, seconds = 0, 0.0
+    joint: set[tuple[Any, ...]] = set()
     for planned in cells:
         found = cell_data(planned.cell, data)
-        parts = found.train
+        parts = _still_to_learn(planned, found.train, joint)
         folds = _CRF_FOLDS if planned.cell.setting == GOLD_AND_SYNTHETIC else 1
         sentences += _sentences(parts)
         seconds += _words(parts) * _CRF_SECONDS_A_WORD * folds
@@ -96,9 +105,10 @@ def _of_encoder(tagger: GridTagger, cells: Sequence[PlannedCell], data: GridData
     settings = settings_by_recipe(tagger.recipe or RECIPE, tagger.model or "", changes=tagger.settings)
     sentences = words = 0.0
     related: dict[str, Part] = {}
+    joint: set[tuple[Any, ...]] = set()
     for planned in cells:
         found = cell_data(planned.cell, data)
-        parts = found.train
+        parts = _still_to_learn(planned, found.train, joint)
         if planned.cell.setting in (ZERO_SHOT, FINE_TUNED):
             related[parts[0].facts["sha256"]] = parts[0]
             parts = parts[1:]
@@ -108,7 +118,8 @@ def _of_encoder(tagger: GridTagger, cells: Sequence[PlannedCell], data: GridData
         sentences += _sentences(parts) * epochs
         words += _words(parts) * epochs
         # Tagging costs a third of learning.
-        words += sum(part.facts["tokens"] for part in (found.validation,) if part) * epochs / 3
+        if parts and found.validation:
+            words += found.validation.facts["tokens"] * epochs / 3
         words += found.test.facts["tokens"] / 3
     for part in related.values():
         sentences += len(part.examples) * settings.related_epochs
@@ -117,6 +128,18 @@ def _of_encoder(tagger: GridTagger, cells: Sequence[PlannedCell], data: GridData
     operations = parameters and parameters * words * _SUBWORDS_A_WORD * _OPERATIONS
     seconds = operations and operations / _OPERATIONS_A_SECOND
     return Effort(tagger.name, len(cells), round(sentences), seconds, "one H100")
+
+
+def _still_to_learn(
+    planned: PlannedCell, parts: tuple[Part, ...], joint: set[tuple[Any, ...]]
+) -> tuple[Part, ...]:
+    """Return what a cell learns; nothing where its model of several languages is among those met before."""
+    if planned.cell.setting != MULTILINGUAL:
+        return parts
+    model = (planned.cell.seed, *(part.facts["sha256"] for part in parts))
+    is_known = model in joint
+    joint.add(model)
+    return () if is_known else parts
 
 
 def _sentences(parts: Sequence[Part]) -> int:

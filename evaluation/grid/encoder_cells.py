@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -43,19 +44,25 @@ def check_taggers(grid: Grid) -> None:
     """
     for tagger in grid.taggers:
         if tagger.kind == ENCODER:
-            _settings(tagger, grid.seed, grid)
+            _settings(tagger, grid.seed)
 
 
 def fine_tuned(
-    cell: Cell, sentences: CellData, data: GridData
+    cell: Cell, sentences: CellData, data: GridData, *, also_tagged: Sequence[Part] = ()
 ) -> tuple[EncoderTagger, dict[str, Any] | None]:
     """Fine-tune the encoder of a cell, and say how gold and synthetic data were combined.
+
+    Args:
+        cell: The cell.
+        sentences: Its data.
+        data: The data of the grid.
+        also_tagged: Sentences that will be tagged beside those of its test split.
 
     Raises:
         DataError: If the model or the data cannot be used, or memory does not suffice.
         WrongUsageError: If the extra `train` is not installed, or the recipe is not one.
     """
-    settings = _settings(cell.tagger, cell.seed, data.grid)
+    settings = replace(_settings(cell.tagger, cell.seed), model=str(data.models.folder(cell.tagger)))
     labels = list(data.gold(cell.language).labels.names)
     parts = sentences.train
     if cell.setting == ZERO_SHOT:
@@ -72,16 +79,13 @@ def fine_tuned(
         return second, {"recipe": SYNTHETIC_THEN_GOLD}
     together = [example for part in parts for example in part.examples]
     combination = {"recipe": "put together"} if cell.setting == GOLD_AND_SYNTHETIC else None
-    return _train(together, settings, labels, sentences, None), combination
+    return _train(together, settings, labels, sentences, None, also_tagged), combination
 
 
-def _settings(tagger: GridTagger, seed: int, grid: Grid) -> EncoderSettings:
+def _settings(tagger: GridTagger, seed: int) -> EncoderSettings:
     from ..encoder.settings import settings_by_recipe
 
-    model = tagger.model or ""
-    if (grid.folder / model).is_dir():
-        model = str(grid.folder / model)
-    return settings_by_recipe(tagger.recipe or RECIPE, model, changes=tagger.settings, seed=seed)
+    return settings_by_recipe(tagger.recipe or RECIPE, tagger.model or "", changes=tagger.settings, seed=seed)
 
 
 def _train(
@@ -90,6 +94,7 @@ def _train(
     labels: list[str],
     sentences: CellData,
     start: Path | None,
+    also_tagged: Sequence[Part] = (),
 ) -> EncoderTagger:
     from ..encoder.tagger import EncoderTagger
 
@@ -98,7 +103,7 @@ def _train(
         settings=settings,
         labels=labels,
         validation=sentences.validation.examples if sentences.validation else (),
-        test_tokens=[example.tokens for example in sentences.test.examples],
+        test_tokens=[example.tokens for part in (sentences.test, *also_tagged) for example in part.examples],
         start=start,
     )
 
@@ -115,8 +120,11 @@ def _related_model(tagger: GridTagger, related: Part, labels: list[str], data: G
 
     from ..encoder.tagger import EncoderTagger
 
-    settings = _settings(tagger, data.grid.seed, data.grid).for_related_language()
-    decisive = [tagger.as_json() | {"name": None}, data.grid.seed, labels, related.facts["sha256"]]
+    settings = replace(
+        _settings(tagger, data.grid.seed), model=str(data.models.folder(tagger))
+    ).for_related_language()
+    revision = data.models.revision(tagger)
+    decisive = [tagger.as_json() | {"name": None}, revision, data.grid.seed, labels, related.facts["sha256"]]
     name = sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:24]
     models = data.grid.runs / MODELS
     models.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,7 @@ from typing import Any, NoReturn, Self
 from filelock import Timeout
 
 from ...schema.errors import SynthnerError
+from .base_models import BaseModels
 from .cells import Plan, PlannedCell
 from .data import GridData
 from .description import ENCODER, Grid
@@ -54,7 +55,7 @@ def run_cells(plan: Plan, data: GridData, *, workers: int | None, watcher: Watch
     cells = list(unfinished(plan, data))
     if not cells:
         return
-    with _Workers(data.grid, min(workers or usual_workers(cells), len(cells))) as pool:
+    with _Workers(data, min(workers or usual_workers(cells), len(cells))) as pool:
         run_unfinished(plan, data, pool, watcher)
 
 
@@ -83,8 +84,8 @@ class _Worker:
 class _Workers:
     """Processes that run one cell at a time; one that ends is replaced."""
 
-    def __init__(self, grid: Grid, count: int) -> None:
-        self._grid = grid
+    def __init__(self, data: GridData, count: int) -> None:
+        self._data = data
         self._count = count
         self._workers: list[_Worker] = []
 
@@ -153,7 +154,9 @@ class _Workers:
     def _start(self) -> _Worker:
         context = get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(target=_work, args=(self._grid, theirs), daemon=True)
+        process = context.Process(
+            target=_work, args=(self._data.grid, self._data.models, theirs), daemon=True
+        )
         with _threads_shared_by(self._count), _deaf_to_interrupts():
             process.start()
         theirs.close()
@@ -174,11 +177,11 @@ def _how_it_ended(status: int | None) -> str:
     return f"with exit status {status}"
 
 
-def _work(grid: Grid, connection: Connection) -> None:
+def _work(grid: Grid, models: BaseModels, connection: Connection) -> None:
     """Run cells until there are none; what a process of a pool does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _end)
-    data = GridData(grid)
+    data = GridData(grid, models)
     try:
         # Without a pool to report to, there is nothing more to do.
         with suppress(EOFError, OSError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -44,6 +44,7 @@ class GridStatus:
         collapsed: Ids of cells whose F1 is near 0.
         repeated: How many cells, of all that are counted, repeat one that has collapsed.
         left_out: What cannot be run, and why.
+        untested: Codes of the languages that nobody asked to test, and whose gold has no test split.
         remaining: Estimated seconds of work for one process; None before anything was measured.
     """
 
@@ -53,7 +54,8 @@ class GridStatus:
     waiting: int
     collapsed: tuple[str, ...]
     repeated: int = 0
-    left_out: tuple[LeftOut, ...] = field(default=())
+    left_out: tuple[LeftOut, ...] = ()
+    untested: tuple[str, ...] = ()
     remaining: float | None = None
 
     @property
@@ -85,6 +87,7 @@ class GridStatus:
                 }
                 for each in self.left_out
             ],
+            "untested": list(self.untested),
             "remaining_seconds": self.remaining,
         }
 
@@ -148,6 +151,7 @@ def grid_status(plan: Plan, data: GridData) -> GridStatus:
         collapsed=tuple(id_ for id_, result in done.items() if result["collapsed"]),
         repeated=len(repetitions),
         left_out=plan.left_out,
+        untested=plan.untested,
         remaining=_remaining(rest, done.values()),
     )
 

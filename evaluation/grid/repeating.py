@@ -193,10 +193,13 @@ def _planned_again(run: Run, data: GridData) -> PlannedCell:
     cell = Cell(**{**described, "tagger": GridTagger(**described["tagger"])})
     _check_described(cell, data, run)
     sentences = cell_data(cell, data)
-    if cell_id(cell, sentences, data) != run.id:
-        changed = list(_changed_parts(run.result["data"], sentences)) or [
-            "the release's seed, gold's types or the names in gold train"
-        ]
+    is_model_known = "model_revision" in run.result
+    if cell_id(cell, sentences, data, is_model_known=is_model_known) != run.id:
+        changed = list(_changed_parts(run.result["data"], sentences))
+        content = data.models.content(cell.tagger)
+        if is_model_known and content is not None and content != run.result["model_revision"]:
+            changed.append(f"{cell.tagger.model} (the model that it began with)")
+        changed = changed or ["the release's seed, gold's types or the names in gold train"]
         raise DataError(
             f"the data is not what this run learned or was tested on. Changed: {'; '.join(changed)}",
             where=str(run.folder),

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from typing import Any
 
 from ... import __version__
 from ...schema.errors import DataError
@@ -23,10 +21,12 @@ from ..recipes import ADAPTED, settings_for_gold, train_by_recipe
 from ..scoring import score
 from ..seen_mentions import seen_mentions
 from .cells import FORMAT, Cell, CellData, PlannedCell, cell_data, cell_id, source_of, tests_invariance
-from .data import GridData
-from .description import CRF, GOLD_AND_SYNTHETIC, PREDICTIONS
+from .data import GridData, Part
+from .description import CRF, ENCODER, GOLD_AND_SYNTHETIC, MULTILINGUAL, PREDICTIONS
 from .encoder_cells import fine_tuned
+from .joint_models import Together, tested_together
 from .results import Outcome, encode_predictions
+from .trained import Tags, Tested, Trained
 
 COLLAPSED_BELOW = 0.02
 """Micro-F1 under which training has failed; 59 of the 232 from-scratch cells of the paper are there."""
@@ -34,42 +34,9 @@ COLLAPSED_BELOW = 0.02
 CRF_MODEL = "model.crfsuite"
 """The file that a CRF is saved in."""
 
-Tags = Sequence[Sequence[str]]
-Tagging = Callable[[Sequence[Sequence[str]]], Tags]
-
-_NO_EPOCHS: dict[str, Any] = {"epochs": None, "best_epoch": None, "validation_f1": []}
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A tagger, as far as a cell needs it.
-
-    Attributes:
-        tag: Predicts the tags of sentences.
-        combination: How gold and synthetic data were combined; None where only one was used.
-        training: Epochs, as results have them.
-        device: What it was trained on.
-        save: Writes it into a folder; None where it needs the sentences that it was trained on to tag others.
-    """
-
-    tag: Tagging
-    combination: dict[str, Any] | None = None
-    training: dict[str, Any] = field(default_factory=_NO_EPOCHS.copy)
-    device: str = "cpu"
-    save: Callable[[Path], None] | None = None
-
 
 def run_cell(planned: PlannedCell, data: GridData) -> Outcome:
-    """Train, tag the test sentences once, and score.
-
-    Raises:
-        DataError: As `train_and_score` does.
-    """
-    return train_and_score(planned, data)[1]
-
-
-def train_and_score(planned: PlannedCell, data: GridData) -> tuple[Trained | None, Outcome]:
-    """Do what `run_cell` does, and return the tagger, too, where one is trained.
+    """Train, tag the test sentences once, and score. A model of several languages is trained once for all.
 
     Raises:
         DataError: If the data cannot be had or is not what the cell was planned with, or a tagger cannot be
@@ -77,56 +44,101 @@ def train_and_score(planned: PlannedCell, data: GridData) -> tuple[Trained | Non
     """
     cell, sentences = planned.cell, cell_data(planned.cell, data)
     if cell_id(cell, sentences, data) != planned.id:
-        raise DataError(
+        raise _changed(cell)
+    if cell.setting != MULTILINGUAL:
+        return train_and_score(planned, data)[1]
+    begin = time.perf_counter()
+    tested = tested_together(cell, sentences, data, lambda together: _train_and_test(together, data))
+    return _outcome(planned, sentences, data, tested, time.perf_counter() - begin)
+
+
+def train_and_score(planned: PlannedCell, data: GridData) -> tuple[Trained | None, Outcome]:
+    """Train a tagger, tag the test sentences once, and score; return the tagger, too, where one is trained.
+
+    Raises:
+        DataError: If the data cannot be had, or a tagger cannot be trained on it.
+    """
+    cell, sentences = planned.cell, cell_data(planned.cell, data)
+    begin = time.perf_counter()
+    if cell.setting == PREDICTIONS:
+        trained, predicted = None, data.predictions(cell.language, source_of(cell, data.grid))
+    else:
+        trained = _train(cell, sentences, data)
+        predicted = _tagged(trained, sentences)
+    seconds = time.perf_counter() - begin
+    tested = Tested(predicted)
+    if trained is not None:
+        tested = Tested.of(trained, predicted, _invariance(cell, sentences, data, trained))
+    return trained, _outcome(planned, sentences, data, tested, seconds)
+
+
+def _changed(cell: Cell) -> DataError:
+    if cell.tagger.kind != ENCODER:
+        return DataError(
             "the data has changed since the evaluation began", hint="Run `synthner evaluate` again."
         )
-    begin = time.perf_counter()
-    trained, predicted = _trained(cell, sentences, data)
-    seconds = time.perf_counter() - begin
+    return DataError(
+        "the data has changed since the evaluation began, or the model's folder has",
+        hint="Run `synthner evaluate` again. On a cluster, every node needs the same model in this folder.",
+    )
+
+
+def _outcome(
+    planned: PlannedCell, sentences: CellData, data: GridData, tested: Tested, seconds: float
+) -> Outcome:
+    cell = planned.cell
     test, types = sentences.test.examples, data.types(cell.language)
-    scored = score([example.ner_tags for example in test], predicted, types=types)
+    gold, predicted = [example.ner_tags for example in test], tested.predicted
+    scored = score(gold, predicted, types=types)
     seen = seen_mentions([example for part in sentences.train for example in part.examples], test, predicted)
     result = {
         "format": FORMAT,
         "id": planned.id,
         "cell": cell.as_json(),
+        "model_revision": tested.model_revision,
         "data": sentences.as_json(),
         "labels": list(types),
         "scores": {
             **scored.as_json(),
-            "errors": mention_errors([example.ner_tags for example in test], predicted).as_json(),
+            "errors": mention_errors(gold, predicted).as_json(),
             **seen.as_json(),
-            "invariance": _invariance(cell, sentences, data, trained),
+            "invariance": tested.invariance,
         },
         "interval": list(bootstrap_interval(scored.counts, seed=data.grid.seed)),
-        "combination": trained.combination if trained else None,
-        "training": trained.training if trained else _NO_EPOCHS,
+        "combination": tested.combination,
+        "training": tested.training,
         "collapsed": scored.micro.f1 < COLLAPSED_BELOW and any(example.mentions for example in test),
         "measured": {
             "seconds": round(seconds, 3),
-            "device": trained.device if trained else "none",
+            "device": tested.device,
             "versions": _versions(cell.tagger.kind),
         },
     }
-    return trained, Outcome(result, encode_predictions(test, predicted))
+    return Outcome(result, encode_predictions(test, predicted))
 
 
-def _trained(cell: Cell, sentences: CellData, data: GridData) -> tuple[Trained | None, Tags]:
-    """Return the tagger of a cell, where one is trained, and the predicted tags of the test sentences."""
-    test = sentences.test.examples
-    if cell.setting == PREDICTIONS:
-        return None, data.predictions(cell.language, source_of(cell, data.grid))
-    trained = (
-        _train_crf(cell, sentences, data)
-        if cell.tagger.kind == CRF
-        else _train_encoder(cell, sentences, data)
+def _train_and_test(together: Together, data: GridData) -> list[Tested]:
+    """Train the model that cells of several languages have in common, and test it on each."""
+    (cell, sentences), *others = together
+    trained = _train(cell, sentences, data, also_tagged=[its.test for _, its in others])
+    return [
+        Tested.of(trained, _tagged(trained, its), _invariance(each, its, data, trained))
+        for each, its in together
+    ]
+
+
+def _tagged(trained: Trained, sentences: CellData) -> Tags:
+    return trained.tag([example.tokens for example in sentences.test.examples])
+
+
+def _train(cell: Cell, sentences: CellData, data: GridData, also_tagged: Sequence[Part] = ()) -> Trained:
+    if cell.tagger.kind == CRF:
+        return _train_crf(cell, sentences, data)
+    revision = data.models.revision(cell.tagger)
+    tagger, combination = fine_tuned(cell, sentences, data, also_tagged=also_tagged)
+    return Trained(
+        tagger.tag, combination, tagger.facts.as_json(), tagger.facts.device, revision, tagger.save
     )
-    return trained, trained.tag([example.tokens for example in test])
-
-
-def _train_encoder(cell: Cell, sentences: CellData, data: GridData) -> Trained:
-    tagger, combination = fine_tuned(cell, sentences, data)
-    return Trained(tagger.tag, combination, tagger.facts.as_json(), tagger.facts.device, tagger.save)
 
 
 def _train_crf(cell: Cell, sentences: CellData, data: GridData) -> Trained:
@@ -155,10 +167,10 @@ def _train_together(examples: Sequence[Example], cell: Cell, data: GridData) -> 
 
 
 def _invariance(
-    cell: Cell, sentences: CellData, data: GridData, trained: Trained | None
+    cell: Cell, sentences: CellData, data: GridData, trained: Trained
 ) -> dict[str, float | int] | None:
     """Test whether predictions change with the names, those of gold train; for one seed only."""
-    if trained is None or not tests_invariance(cell):
+    if not tests_invariance(cell):
         return None
     names = data.names(cell.language)
     return invariance(sentences.test.examples, names, trained.tag, seed=data.grid.seed).as_json()

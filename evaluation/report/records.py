@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..mention_errors import KINDS
 from ..statistics import SeedSensitivity
-from .evidence import Evidence
+from .evidence import Comparison, Evidence
 from .systems import System, with_gold_alone
 from .tables import gold_of, invariance_of, of_type, recall, types_of
 from .text import legible
@@ -111,9 +111,7 @@ def comparisons(evidence: Evidence) -> Iterator[Record]:
             "difference_high": each.interval[1],
             "p_value": each.p_value,
             "adjusted_p_value": each.adjusted_p_value,
-            "t_test_statistic": each.t_test.statistic if each.t_test else None,
-            "t_test_degrees_of_freedom": each.t_test.degrees_of_freedom if each.t_test else None,
-            "t_test_p_value": each.t_test.p_value if each.t_test else None,
+            **_t_test(each),
         }
 
 
@@ -132,6 +130,7 @@ def lift(evidence: Evidence) -> Iterator[Record]:
             "lift_high": high,
             "p_value": known.p_value if known else None,
             "adjusted_p_value": known.adjusted_p_value if known else None,
+            **_t_test(known),
         }
 
 
@@ -161,6 +160,15 @@ def _about(system: System) -> Record:
         "setting": system.setting,
         "source": system.source,
         "size": "all" if system.size is None else system.size,
+    }
+
+
+def _t_test(compared: Comparison | None) -> Record:
+    test = compared.t_test if compared else None
+    return {
+        "t_test_statistic": test.statistic if test else None,
+        "t_test_degrees_of_freedom": test.degrees_of_freedom if test else None,
+        "t_test_p_value": test.p_value if test else None,
     }
 
 

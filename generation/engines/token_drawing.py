@@ -29,7 +29,8 @@ from transformers import (
 )
 
 from ..formats import guiding_schema
-from .local import JSON_OPTIONS, Sampling
+from .local import JSON_OPTIONS
+from .sampling import Sampling
 
 # A token of a stop text holds a byte of it at least; before it may stand the end of other tokens.
 _TOKENS_BEFORE_STOP = 8

@@ -20,22 +20,10 @@ from ...release import Config
 from ...schema.errors import EngineError
 from ..calls import Call, Reply, canonical_json
 from .engine import Endpoint, EngineContext, Record
-from .local import (
-    Answer,
-    Chats,
-    InMemory,
-    Sampling,
-    StopWish,
-    answered,
-    failed,
-    in_memory,
-    loading,
-    local_endpoint,
-    model_source,
-    on_one_line,
-    read_sampling,
-    require_packages,
-)
+from .local import Answer, Chats, answered, failed, local_endpoint, on_one_line
+from .local_models import InMemory, in_memory, loading, model_source, require_packages
+from .sampling import Sampling, read_sampling
+from .stop_wish import StopWish
 
 if TYPE_CHECKING:
     from .token_drawing import Grammars, Row

@@ -24,23 +24,10 @@ from ...schema.errors import EngineError, ReleaseError
 from ..calls import Call, Reply, canonical_json
 from ..formats import guiding_schema
 from .engine import Endpoint, EngineContext, Record
-from .local import (
-    JSON_OPTIONS,
-    Answer,
-    Chats,
-    InMemory,
-    Sampling,
-    StopWish,
-    answered,
-    failed,
-    in_memory,
-    loading,
-    local_endpoint,
-    model_source,
-    on_one_line,
-    read_sampling,
-    require_packages,
-)
+from .local import JSON_OPTIONS, Answer, Chats, answered, failed, local_endpoint, on_one_line
+from .local_models import InMemory, in_memory, loading, model_source, require_packages
+from .sampling import Sampling, read_sampling
+from .stop_wish import StopWish
 
 CHUNK = 256
 """Calls in a chunk: enough to keep GPUs busy, and little to lose."""
