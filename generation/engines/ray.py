@@ -256,7 +256,7 @@ class _Answering:
 
     def _dataset(self, waiting: Any, tasks: int) -> Any:
         """Return the calls as a dataset of Ray, which nothing is done with before it is looked at."""
-        from ray import data  # pyright: ignore[reportMissingImports]
+        from ray import data  # pyright: ignore[reportAttributeAccessIssue, reportMissingImports]
         from ray.data.llm import (  # pyright: ignore[reportMissingImports]
             build_processor,
             vLLMEngineProcessorConfig,
