@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
@@ -15,6 +14,7 @@ from ..calls import Call, Reply, canonical_json
 from .completion import UnusableError, error_code, error_message, read_completion
 from .openai_server import Server, as_json_bytes, request_body
 from .refusals import short
+from .replies import answer_of, failed
 
 if TYPE_CHECKING:
     from openai.types import Batch
@@ -84,7 +84,7 @@ class Left:
             reason = f"the batch {self.batch.id} is completed and holds nothing for this call"
         else:
             return failed(f"the batch {self.batch.id} is {self.batch.status}", self.submitted)
-        return failed(reason, self.submitted, may_be_paid=True)
+        return failed(reason, self.submitted, lost_attempts=1)
 
 
 def request_line(call: Call) -> bytes:
@@ -143,21 +143,6 @@ def read_results(
     return results
 
 
-def failed(reason: str, submitted: float, raw: str = "", *, may_be_paid: bool = False) -> Reply:
-    """Return the reply to a call that a batch did not answer."""
-    return Reply(
-        raw=raw,
-        text=None,
-        model=None,
-        usage={},
-        finish_reason=None,
-        error=reason,
-        started=submitted,
-        finished=time.time(),
-        lost_attempts=int(may_be_paid),
-    )
-
-
 def _as_json(call: Call) -> str:
     return canonical_json({each.name: getattr(call, each.name) for each in fields(call)})
 
@@ -175,7 +160,7 @@ def _take_in(line: bytes, results: Results, calls: Mapping[str, Call], sent: tup
         # What is cut short at its end may still say whose it is.
         named = _KEY.search(line)
         key = named[1].decode() if named else None
-        reply = failed("the line of the batch's output is broken", submitted, raw, may_be_paid=True)
+        reply = failed("the line of the batch's output is broken", submitted, raw, lost_attempts=1)
     else:
         key = record.get("custom_id")
         reply = _reply(record, raw, submitted)
@@ -212,17 +197,8 @@ def _reply(record: dict[str, Any], raw: str, submitted: float) -> Reply | str:
     try:
         completion = read_completion(body)
     except UnusableError as unusable:
-        return failed(short(str(unusable)), submitted, raw, may_be_paid=True)
-    return Reply(
-        raw=raw,
-        text=completion.text,
-        model=completion.model,
-        usage=completion.usage,
-        finish_reason=completion.finish_reason,
-        error=None,
-        started=submitted,
-        finished=time.time(),
-    )
+        return failed(short(str(unusable)), submitted, raw, lost_attempts=1)
+    return answer_of(completion, raw, submitted)
 
 
 def _says(what: str, message: str) -> str:

@@ -7,7 +7,6 @@ of them has answered, another does not ask again.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from ...schema.errors import ReleaseError
 from ..calls import Call, Reply, canonical_json
 from .completion import read_completion
 from .engine import Endpoint
+from .replies import answer_of
 from .sampling import check_sampling_names
 
 JSON_OPTIONS = {
@@ -139,31 +139,7 @@ def answered(call: Call, answer: Answer, started: float) -> Reply:
         },
         ensure_ascii=False,
     )
-    completion = read_completion(raw)
-    return Reply(
-        raw=raw,
-        text=completion.text,
-        model=completion.model,
-        usage=completion.usage,
-        finish_reason=completion.finish_reason,
-        error=None,
-        started=started,
-        finished=time.time(),
-    )
-
-
-def failed(reason: str, started: float) -> Reply:
-    """Return the reply to a call that could not be answered."""
-    return Reply(
-        raw="",
-        text=None,
-        model=None,
-        usage={},
-        finish_reason=None,
-        error=reason,
-        started=started,
-        finished=time.time(),
-    )
+    return answer_of(read_completion(raw), raw, started)
 
 
 class Chats:

@@ -28,6 +28,7 @@ from .engine import Endpoint, EngineContext, Record
 from .openai_server import RequestBodies, as_json_bytes, base_url, server_of
 from .rate_limits import Limits
 from .refusals import Failure, refusal, short
+from .replies import answer_of, failed
 from .retry import MAX_ATTEMPTS, MAX_REFUSALS, backoff
 
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ class _Conversation:
             if reason is None and outcome.may_be_paid and not self._context.spending.once_more(call):
                 reason = f"{outcome.reason}; asking again could cost more than `max_cost` allows"
             if reason is not None:
-                return _failed(reason, outcome.raw, started, lost)
+                return failed(reason, started, outcome.raw, lost)
             if await self._stops_within(self._delay(outcome, attempts + refusals - 1)):
                 return None
 
@@ -261,16 +262,7 @@ class _Conversation:
             completion = read_completion(raw)
         except UnusableError as error:
             return Failure(short(str(error)), raw, may_be_paid=True)
-        return Reply(
-            raw=raw,
-            text=completion.text,
-            model=completion.model,
-            usage=completion.usage,
-            finish_reason=completion.finish_reason,
-            error=None,
-            started=started,
-            finished=time.time(),
-        )
+        return answer_of(completion, raw, started)
 
 
 def _trusted(base_url: str) -> SSLContext | bool:
@@ -302,20 +294,6 @@ def _why_given_up(failure: Failure, attempts: int, refusals: int) -> str | None:
     if attempts >= MAX_ATTEMPTS or refusals >= MAX_REFUSALS:
         return f"{failure.reason} ({attempts + refusals} attempts)"
     return None
-
-
-def _failed(reason: str, raw: str, started: float, lost_attempts: int) -> Reply:
-    return Reply(
-        raw=raw,
-        text=None,
-        model=None,
-        usage={},
-        finish_reason=None,
-        error=reason,
-        started=started,
-        finished=time.time(),
-        lost_attempts=lost_attempts,
-    )
 
 
 def _decode(content: bytes) -> str:

@@ -22,7 +22,7 @@ from ...release import Config
 from ...schema.errors import EngineError, ReleaseError, SynthnerError
 from ..calls import Call, Reply
 from .engine import Endpoint, EngineContext, Record
-from .local import Answer, Chats, answered, failed, local_endpoint, on_one_line
+from .local import Answer, Chats, answered, local_endpoint, on_one_line
 from .local_models import loading, model_source, require_packages
 from .ray_cluster import (
     check_gpus,
@@ -36,6 +36,7 @@ from .ray_cluster import (
 )
 from .ray_shards import Leftovers, Result, ShardFolder, results_of
 from .ray_stages import Asked, Batch, Model, Waiting, essence, finished, source_of
+from .replies import failed
 from .sampling import Sampling, read_sampling
 from .stop_wish import StopWish
 from .vllm import SAMPLING_NAMES, llm_arguments, sampling_arguments, vllm_schema

@@ -20,8 +20,9 @@ from ...release import Config
 from ...schema.errors import EngineError
 from ..calls import Call, Reply, canonical_json
 from .engine import Endpoint, EngineContext, Record
-from .local import Answer, Chats, answered, failed, local_endpoint, on_one_line
+from .local import Answer, Chats, answered, local_endpoint, on_one_line
 from .local_models import InMemory, in_memory, loading, model_source, require_packages
+from .replies import failed
 from .sampling import Sampling, read_sampling
 from .stop_wish import StopWish
 

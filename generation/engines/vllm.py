@@ -24,8 +24,9 @@ from ...schema.errors import EngineError, ReleaseError
 from ..calls import Call, Reply, canonical_json
 from ..formats import guiding_schema
 from .engine import Endpoint, EngineContext, Record
-from .local import JSON_OPTIONS, Answer, Chats, answered, failed, local_endpoint, on_one_line
+from .local import JSON_OPTIONS, Answer, Chats, answered, local_endpoint, on_one_line
 from .local_models import InMemory, in_memory, loading, model_source, require_packages
+from .replies import failed
 from .sampling import Sampling, read_sampling
 from .stop_wish import StopWish
 
