@@ -28,6 +28,7 @@ from .evaluation.grid.description import (
 from .schema.errors import DataError, ReleaseError
 from .schema.labels import LabelSet
 from .schema.languages import Language, language
+from .schema.methods import METHODS, OFFLINE
 from .schema.prices import Prices
 from .schema.validation import explain, first_error, nearest, unknown_key
 from .schema.yaml_source import KeyPath, YamlSource
@@ -36,24 +37,11 @@ from .sources.gold import GoldSource
 
 SPLITS = ("train", "validation", "test")
 
-OFFLINE = "offline"
-"""The engine of methods that ask no model."""
-
-OFFLINE_METHODS = ("simple_augmentation", "cluster_replacement")
-"""Those methods, by name."""
-
-METHODS = ("seeded", *OFFLINE_METHODS)
-"""Ways to make data, by name."""
-
 ENGINES = ("openai", "openai_batch", "transformers", "vllm", "ray", "recorded", OFFLINE)
 """The engines that come along, by name."""
 
 ENGINES_OF_OTHERS = "synthner.engines"
 """The group of the entry points by which other packages bring engines."""
-
-# The paper's m and n.
-EXAMPLES_IN_A_PROMPT = 10
-DATAPOINTS_A_CALL = 20
 
 
 @dataclass(frozen=True)
@@ -255,6 +243,7 @@ def _generator(source: YamlSource, name: str) -> Generator:
     languages = tuple(value.get("languages", source.value["languages"]))
     for index, code in enumerate(languages):
         _check_named(source, ("generators", name, "languages", index), code, source.value["languages"])
+    method = METHODS[value["method"]]
     engine = _engine(source, name)
     curation = value.get("curation", False)
     return Generator(
@@ -263,9 +252,8 @@ def _generator(source: YamlSource, name: str) -> Generator:
         engine=engine,
         model=value.get("model", ""),
         format=value.get("format"),
-        # A method that asks no model makes what it can of each gold sentence.
-        examples=1 if engine == OFFLINE else value.get("examples", EXAMPLES_IN_A_PROMPT),
-        datapoints=0 if engine == OFFLINE else value.get("datapoints", DATAPOINTS_A_CALL),
+        examples=value.get("examples", method.examples),
+        datapoints=value.get("datapoints", method.datapoints),
         calls=value.get("calls", {}),
         seeds_from={split: value.get("seeds_from", {}).get(split, "train") for split in SPLITS},
         sampling=value.get("sampling", {}),
@@ -278,7 +266,7 @@ def _generator(source: YamlSource, name: str) -> Generator:
     )
 
 
-# Keys of generators that ask a model.
+# Keys of generators that ask a chat model.
 _OF_MODELS = (
     *("engine", "model", "calls", "examples", "datapoints", "seeds_from", "prices", "sampling", "format"),
     *ENGINES,
@@ -289,14 +277,16 @@ def _engine(source: YamlSource, name: str) -> str:
     """Return the engine of a generator, which a method has or has not."""
     value = source.value["generators"][name]
     keys = ("generators", name)
-    if value["method"] in OFFLINE_METHODS:
-        for key in _OF_MODELS:
-            if key in value:
-                raise ReleaseError(
-                    f"generators.{name}.{key}: the method `{value['method']}` asks no model",
-                    where=source.where((*keys, key)),
-                    hint="Leave it out.",
-                )
+    method = METHODS[value["method"]]
+    for key in method.unused if method.asks_model else _OF_MODELS:
+        if key in value:
+            reason = "has no use for it" if method.asks_model else "asks no chat model"
+            raise ReleaseError(
+                f"generators.{name}.{key}: the method `{value['method']}` {reason}",
+                where=source.where((*keys, key)),
+                hint="Leave it out.",
+            )
+    if not method.asks_model:
         return OFFLINE
     for key in ("engine", "model"):
         if key not in value:
@@ -313,7 +303,7 @@ def _engine(source: YamlSource, name: str) -> str:
             where=source.where((*keys, "engine")),
             hint=nearest(engine, sorted({*ENGINES, *brought} - {OFFLINE})),
         )
-    if engine != "recorded" and "calls" not in value:
+    if engine != "recorded" and method.needs_calls and "calls" not in value:
         raise ReleaseError(
             f"generators.{name}: the key `calls` is missing",
             where=source.where(keys),

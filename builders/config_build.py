@@ -20,8 +20,9 @@ from ..generation.calls import Call, Reply
 from ..generation.journal import Journal
 from ..generation.methods.offline_calls import NOTHING_MADE
 from ..generation.plan import prompt_format
-from ..release import OFFLINE, SPLITS, Config, Gates
+from ..release import SPLITS, Config, Gates
 from ..schema.errors import DataError
+from ..schema.methods import OFFLINE
 from ..schema.provenance import Origin
 from ..schema.waterfall import STEPS, Waterfall
 from ..sources.gold import Gold

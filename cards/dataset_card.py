@@ -16,13 +16,14 @@ from typing import Any
 from ..schema.errors import DataError
 from ..schema.iob2 import mentions
 from ..schema.manifest import read_manifest
+from ..schema.methods import OFFLINE
 from ..schema.waterfall import EXAMPLES_A_STEP, STEPS
 from ..sources.files import write_atomically
 from . import card_tables
 from .front_matter import front_matter, one_line
 from .kept_text import kept_text
 from .markdown import Markdown, cell, code, count, fenced, prose, share
-from .method_texts import OFFLINE, method_texts, origin_text
+from .method_texts import method_texts, origin_text
 from .rendering import rendered_card, template
 from .waterfall_table import waterfall_markdown
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..schema.methods import OFFLINE
 from .markdown import Markdown, cell
-
-OFFLINE = "offline"
-"""The engine of methods that ask no model."""
 
 _TEXTS = {
     "seeded": (

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from itertools import islice
 
-from ..release import OFFLINE, Config, Release
+from ..release import Config, Release
 from ..schema.errors import ReleaseError
+from ..schema.methods import OFFLINE
 from ..sources.gold import Gold
 from .budget import NO_COST, Budget, CallPrice
 from .calls import Call, Reply
 from .engines import EngineContext, SubmittingEngine, engine_of
 from .journal import Journal
-from .methods import METHODS
+from .methods import METHODS, Answers
 from .plan import method_context
 from .watching import Outcome, Watcher
 
@@ -174,12 +175,12 @@ class ConfigRun:
         return sum(self.outcomes.values())
 
 
-def _answering(config: Config, release: Release, gold: dict[str, Gold]) -> Callable[[Call], str]:
-    """Return what answers the calls of a method that asks no model."""
+def _answering(config: Config, release: Release, gold: dict[str, Gold]) -> Answers:
+    """Return what answers the calls of a method that asks no chat model."""
     answering = METHODS[config.generator.method].answering
     if answering is None:
         raise ReleaseError(
-            f"the method `{config.generator.method}` asks a model, and the engine `offline` has none",
+            f"the method `{config.generator.method}` asks a chat model, and the engine `offline` has none",
             where=config.name,
             hint="Name another engine.",
         )

@@ -7,8 +7,9 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from ..release import OFFLINE, Config, Release
+from ..release import Config, Release
 from ..schema.errors import WrongUsageError
+from ..schema.methods import OFFLINE
 from ..schema.validation import nearest
 from ..sources.gold import Gold, load_gold
 from .calls import Call

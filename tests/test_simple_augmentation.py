@@ -468,7 +468,9 @@ def test_a_wrong_setting_is_named_with_its_line(tmp_path, settings, line, messag
 
 def test_an_engine_has_nothing_to_do_here(tmp_path):
     path = write_release(tmp_path, generator="engine: openai")
-    with pytest.raises(ReleaseError, match=r"release\.yaml:11: generators\.simple\.engine: .*asks no model"):
+    with pytest.raises(
+        ReleaseError, match=r"release\.yaml:11: generators\.simple\.engine: .*asks no chat model"
+    ):
         read_release(path)
 
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +78,7 @@ class EngineContext:
             for and waited for.
         spending: What may still be spent.
         memory: What it remembers.
-        answering: Makes what answers the calls of a method that asks no model.
+        answering: Makes what answers the calls of a method that asks no chat model.
     """
 
     config: Config
@@ -86,7 +86,7 @@ class EngineContext:
     stopping: Callable[[int], None]
     spending: Spending
     memory: Memory
-    answering: Callable[[], Callable[[Call], str]]
+    answering: Callable[[], Callable[[Iterable[Call]], Iterator[str]]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from . import cluster_replacement, seeded, simple_augmentation
-from .method import Answer, Method, MethodContext
+from .method import Answers, Method, MethodContext
 
-__all__ = ["METHODS", "Answer", "Method", "MethodContext"]
+__all__ = ["METHODS", "Answers", "Method", "MethodContext"]
 
 METHODS: dict[str, Method] = {
     "seeded": Method(

@@ -8,7 +8,7 @@ sentence chooses among several such variants. A mention that is alone in its clu
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,7 +21,7 @@ from ...schema.iob2 import OUTSIDE, mentions
 from ...sources.gold import Gold
 from ...sources.normal_forms import NormalForms
 from ..calls import Call, canonical_json, sha256
-from .method import Answer, MethodContext
+from .method import Answers, MethodContext
 from .offline_calls import SPLIT, offline_calls, written
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def plan(context: MethodContext) -> Iterator[Call]:
     )
 
 
-def answering(context: MethodContext) -> Answer:
+def answering(context: MethodContext) -> Answers:
     """Return what makes the variants of a gold sentence; write the file of the clusters if it is missing.
 
     Raises:
@@ -106,12 +106,15 @@ def answering(context: MethodContext) -> Answer:
     gold = context.gold.splits[SPLIT]
     taggers = _CrossFittedTaggers(gold, _seed_of(context, "folds"))
 
-    def answer(call: Call) -> str:
-        example = gold[call.index]
-        variants = replacement.variants(example, _seed_of(context, call.index), settings.candidates)
-        return written(chosen_variants(variants, settings.volume, lambda: taggers.of(example)))
+    def answers(calls: Iterable[Call]) -> Iterator[str]:
+        for call in calls:
+            example = gold[call.index]
+            variants = replacement.variants(example, _seed_of(context, call.index), settings.candidates)
+            yield written(
+                chosen_variants(variants, settings.volume, lambda example=example: taggers.of(example))
+            )
 
-    return answer
+    return answers
 
 
 def clusters_of(context: MethodContext) -> MentionClusters:

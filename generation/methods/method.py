@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,8 +33,11 @@ class MethodContext:
 Plan = Callable[[MethodContext], Iterator[Call]]
 """Plans the calls of a config, split by split, in order."""
 
-Answer = Callable[[Call], str]
-"""Answers a call of a method that asks no model: datapoints as JSON, as a model would write them."""
+Answers = Callable[[Iterable[Call]], Iterator[str]]
+"""Answers calls of a method that asks no chat model, in order: datapoints as JSON, as one would write it.
+
+It takes as many calls at a time as suits it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +48,11 @@ class Method:
         summary: What it does, in one line.
         needs: What it needs, in one line.
         plan: Plans its calls.
-        answering: Makes what answers them, for a method that asks no model; it does the work that all calls
-            share. The answer to a call follows from the call and the context alone.
+        answering: Makes what answers them, for a method that asks no chat model; it does the work that all
+            calls share. The answer to a call follows from the call and the context alone.
     """
 
     summary: str
     needs: str
     plan: Plan
-    answering: Callable[[MethodContext], Answer] | None = None
+    answering: Callable[[MethodContext], Answers] | None = None

@@ -1,4 +1,4 @@
-"""Calls of methods that ask no model: one for each gold sentence that data is made from."""
+"""Calls of methods that ask no chat model: one for each gold sentence that data is made from."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ...release import OFFLINE
 from ...schema.errors import ReleaseError
 from ...schema.example import Example
+from ...schema.methods import OFFLINE
 from ..calls import Call, canonical_json, sha256
 from .method import MethodContext
 

@@ -22,7 +22,7 @@ from ...schema.iob2 import OUTSIDE
 from ...sources.files import open_text_lines
 from ...sources.normal_forms import NormalForms
 from ..calls import Call
-from .method import Answer, MethodContext
+from .method import Answers, MethodContext
 from .offline_calls import SPLIT, gold_as_json, gold_by_id, offline_calls, written
 
 VERSION = 1
@@ -83,7 +83,7 @@ def plan(context: MethodContext) -> Iterator[Call]:
     )
 
 
-def answering(context: MethodContext) -> Answer:
+def answering(context: MethodContext) -> Answers:
     """Count what gold holds, and return what makes the variants of a call's sentence.
 
     Raises:
@@ -94,11 +94,12 @@ def answering(context: MethodContext) -> Answer:
     gold = gold_by_id(context)
     seed = f"{context.seed}/{context.config.language.code}/simple_augmentation"
 
-    def answer(call: Call) -> str:
-        chance = random.Random(f"{seed}/{call.index}")  # noqa: S311
-        return written(augmentation.variants(gold[call.seed_ids[0]], chance))
+    def answers(calls: Iterable[Call]) -> Iterator[str]:
+        for call in calls:
+            chance = random.Random(f"{seed}/{call.index}")  # noqa: S311
+            yield written(augmentation.variants(gold[call.seed_ids[0]], chance))
 
-    return answer
+    return answers
 
 
 class SimpleAugmentation:

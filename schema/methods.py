@@ -1,0 +1,48 @@
+"""What a release may say of each method: names, defaults, and the keys that a method has no use for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+OFFLINE = "offline"
+"""The engine of methods that ask no chat model."""
+
+# The paper's m and n.
+_EXAMPLES_IN_A_PROMPT = 10
+_DATAPOINTS_A_CALL = 20
+
+
+@dataclass(frozen=True, slots=True)
+class MethodKeys:
+    """What a generator of `release.yaml` says of a method, besides the settings under the method's name.
+
+    Attributes:
+        asks_model: Whether it asks a chat model, and so has an engine, a model and prices.
+        needs_calls: Whether it cannot know by itself how many calls it makes.
+        examples: Gold examples in a prompt, where the release does not say.
+        datapoints: Datapoints asked for in a call, where the release does not say.
+        unused: Keys that it has no use for.
+    """
+
+    asks_model: bool
+    needs_calls: bool
+    examples: int
+    datapoints: int
+    unused: frozenset[str] = frozenset()
+
+
+# It makes what it can of each gold sentence.
+_ASKS_NO_MODEL = MethodKeys(asks_model=False, needs_calls=False, examples=1, datapoints=0)
+
+METHODS: Mapping[str, MethodKeys] = {
+    "seeded": MethodKeys(
+        asks_model=True,
+        needs_calls=True,
+        examples=_EXAMPLES_IN_A_PROMPT,
+        datapoints=_DATAPOINTS_A_CALL,
+    ),
+    "simple_augmentation": _ASKS_NO_MODEL,
+    "cluster_replacement": _ASKS_NO_MODEL,
+}
+"""Ways to make data, by name."""
