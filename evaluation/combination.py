@@ -2,12 +2,13 @@
 
 The gain of the recipe `adapted` (`evaluation.recipes`) over gold alone is measured on folds of gold and
 weighed against what such data gained elsewhere (`evaluation.folds`). Synthetic data is used if the odds that
-it gains are three to one. Where gold is too small to judge, what was gained elsewhere decides.
+it gains are three to one. Where gold is too small to judge, what was gained elsewhere decides. What was made
+of a gold sentence takes no part where that is predicted, and less is expected of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
@@ -15,7 +16,8 @@ from random import Random
 from ..schema.example import Example
 from .agreement import agreement_with_itself
 from .folds import Expectation, Gain, can_judge, expectation, gains_on_folds
-from .recipes import ADAPTED, GOLD_ONLY, adaptation_of
+from .made_of import Variants, share_made_of
+from .recipes import ADAPTED, GOLD_ONLY, Adaptation, adaptation_of
 
 # Enough sentences to judge by; more would only cost time.
 SENTENCES_TO_LEARN = 3000
@@ -64,12 +66,16 @@ def choose_combination(gold: Sequence[Example], synthetic: Sequence[Example], *,
     if not synthetic:
         return Combination()
     random = Random(f"{seed} judged")  # noqa: S311 - no secret is drawn
-    before = expectation(len(gold), _agreement(tuple(synthetic), seed))
+    judged = random.sample(list(synthetic), min(len(synthetic), SENTENCES_TO_LEARN))
+    before = expectation(len(gold), _agreement(tuple(synthetic), seed), share_made_of(judged, gold))
     if not can_judge(gold):
         return Combination(_recipe(before), before)
-    judged = random.sample(list(synthetic), min(len(synthetic), SENTENCES_TO_LEARN))
-    adaptation = adaptation_of(tuple(judged))
-    [gain] = gains_on_folds(gold, lambda _: {ADAPTED: adaptation}, before=before, seed=seed).values()
+    variants = Variants(judged, gold)
+
+    def adapted(_training: Sequence[Example], held_out: Collection[int]) -> dict[str, Adaptation]:
+        return {ADAPTED: adaptation_of(tuple(variants.apart_from(held_out)))}
+
+    [gain] = gains_on_folds(gold, adapted, before=before, seed=seed).values()
     return Combination(_recipe(gain.expected), gain.expected, gain)
 
 

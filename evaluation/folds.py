@@ -14,7 +14,7 @@ No test data plays a part.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
@@ -106,16 +106,19 @@ class Gain:
         return {"gain": self.f1, "standard_error": self.standard_error, "expected": self.expected.mean}
 
 
-def expectation(gold: int, agreement: float | None) -> Expectation:
+def expectation(gold: int, agreement: float | None, made_of_gold: float = 0.0) -> Expectation:
     """Return what synthetic sentences can be expected to gain, before any gold has judged them.
 
     Args:
         gold: How many gold sentences there are.
         agreement: The data's agreement with itself (`evaluation.agreement`); None where it is not known.
+        made_of_gold: The share of the data that was made of these gold sentences (`evaluation.made_of`). It
+            agrees with itself as gold does, and says little that gold does not.
     """
     scale = gold**-_DECAY
     kappa = _USUAL_AGREEMENT if agreement is None else agreement
-    return Expectation(_GAIN_OF_AGREEMENT * (kappa - _AGREEMENT_WITHOUT_GAIN) * scale, _SPREAD * scale)
+    gain = _GAIN_OF_AGREEMENT * (kappa - _AGREEMENT_WITHOUT_GAIN) * scale
+    return Expectation(gain * (1 - made_of_gold), _SPREAD * scale)
 
 
 def can_judge(gold: Sequence[Example]) -> bool:
@@ -125,7 +128,7 @@ def can_judge(gold: Sequence[Example]) -> bool:
 
 def gains_on_folds(
     gold: Sequence[Example],
-    choices: Callable[[Sequence[Example]], Mapping[Choice, Adaptation]],
+    choices: Callable[[Sequence[Example], Collection[int]], Mapping[Choice, Adaptation]],
     *,
     before: Expectation,
     seed: int,
@@ -134,8 +137,9 @@ def gains_on_folds(
 
     Args:
         gold: Gold examples with IOB2 tags, enough of them (`can_judge`).
-        choices: Given the gold examples that a fold is predicted from, makes the choices for this fold: none
-            of them may have seen any other gold. The same choices every time.
+        choices: Given the gold examples that a fold is predicted from, and the places of those that are
+            predicted, makes the choices for this fold: none of them may have seen what is predicted, or hold
+            what was made of it. The same choices every time.
         before: What is expected of each.
         seed: Decides the folds.
     """
@@ -146,7 +150,7 @@ def gains_on_folds(
         training = [example for place, example in enumerate(gold) if place not in left_out]
         judged = [gold[place] for place in held_out]
         alone[held_out] += _counts_alone(tuple(training), tuple(judged))
-        for choice, adaptation in choices(training).items():
+        for choice, adaptation in choices(training, left_out).items():
             counted = counts.setdefault(choice, np.zeros_like(alone))
             counted[held_out] += _counts(adaptation.train(training, settings=_SETTINGS), judged)
     return {choice: _gain(counted, alone, before, seed) for choice, counted in counts.items()}

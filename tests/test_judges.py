@@ -8,7 +8,7 @@ import pytest
 from synthner.builders.curation.curate import curate
 from synthner.builders.curation.files import curate_file
 from synthner.builders.curation.judges import CrfJudge, EncoderJudge
-from synthner.builders.curation.selection import agreement_with_gold, select
+from synthner.builders.curation.selection import Judging, agreement_with_gold, select
 from synthner.evaluation.encoder import EncoderSettings
 from synthner.schema.errors import DataError
 from synthner.tests.curation_sentences import LABELS, relabelled, rows_of, sentences, write
@@ -56,7 +56,9 @@ def sum_at_people(example, probabilities):
 
 
 def selected(synthetic, judge):
-    return select(synthetic, GOLD, unrepaired=synthetic, repair=lambda some, _: some, seed=0, judge=judge)
+    return select(
+        synthetic, GOLD, unrepaired=synthetic, repair=lambda some, _: some, seed=0, judging=Judging(judge)
+    )
 
 
 def test_an_encoder_tells_sound_labels_from_noisy_ones(encoder):
@@ -103,7 +105,9 @@ def test_the_crf_is_the_judge_where_none_is_given():
 
 
 def test_curation_asks_the_judge():
-    judged = curate(SOUND, GOLD[:9], LABELS, held_out={}, seed=0, steps=["selection"], judge=Recorder())
+    judged = curate(
+        SOUND, GOLD[:9], LABELS, held_out={}, seed=0, steps=["selection"], judging=Judging(Recorder())
+    )
     assert [verdict.agreement for verdict in judged.verdicts] == [
         number / 1000 for number in range(len(SOUND))
     ]

@@ -26,12 +26,11 @@ from ...schema.labels import LabelSet
 from . import chance, likeness
 from .chance import Agreement, agreement_on_mentions
 from .contradiction import Consistency, consistency
-from .judges import Judge
 from .labelling import LabelChange
 from .likeness import unlike_gold
 from .near_duplicates import near_copies, near_duplicates
 from .repairs import REPAIRS, Conflict, repair_labels
-from .selection import Selection, select
+from .selection import BY_CRF, Judging, Selection, select
 from .spill import TextNumbers
 from .verdicts import Verdict, Verdicts
 from .views import Chosen
@@ -99,7 +98,7 @@ def curate(
     held_out: Mapping[str, Sequence[Example]],
     seed: int,
     steps: Collection[str] = STEPS,
-    judge: Judge | None = None,
+    judging: Judging = BY_CRF,
 ) -> Curation:
     """Curate synthetic sentences against gold.
 
@@ -110,7 +109,7 @@ def curate(
         held_out: Gold that must not leak into the data, by the name of its split.
         seed: Decides halves, samples and folds.
         steps: The steps to take; they run in the order of `STEPS`.
-        judge: Judges labels in the selection; by default a CRF.
+        judging: Who judges labels in the selection, and what is known of the sentences.
     """
     work = _Work(synthetic)
     agreement = consistent = None
@@ -148,7 +147,7 @@ def curate(
             unrepaired=unrepaired,
             repair=lambda some, by: repair_labels(some, by, labels, repairs=repairs).examples,
             seed=seed,
-            judge=judge,
+            judging=judging,
         )
     work.drop(SELECTION, _why_not_selected(examples, selected))
     findings = [

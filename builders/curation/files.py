@@ -18,6 +18,7 @@ from ...sources.report import Report
 from .curate import Curation, StepOutcome, curate
 from .found_sentences import TAGS, find_sentences, findings_on_reading
 from .judges import Judge
+from .selection import Judging
 from .verdicts import Verdict
 
 CONFLICTS_SHOWN = 50
@@ -113,7 +114,7 @@ def curate_file(
         labels,
         held_out={split: tuple(read_examples(path)) for split, path in held_out.items()},
         seed=seed,
-        judge=judge,
+        judging=Judging(judge),
     )
     unread = report.count("lengths differ") + report.count("unreadable row")
     findings = (*findings_on_reading(sentences, unread, learned), *curation.findings)

@@ -8,11 +8,12 @@ encoder (`judges`).
 
 How many to keep is decided on gold: its folds are predicted by taggers trained on the other folds with each
 share of the ranking, and with none. For each fold labels are repaired and sentences ranked anew, by the gold
-of the other folds alone: judged by repairs that have seen the answers, everything would seem to help. The
-folds are weighed against what data gained elsewhere whose labels agree as well with one another
-(`evaluation.folds`); where gold is too small to judge, that alone decides. Nothing is kept, if no share
-probably gains. The smaller share is kept, if it probably gains and the greater one does not clearly gain
-more: what agrees least with gold is what one would not want to publish.
+of the other folds alone, and what was made of its own sentences is left out: judged by repairs that have
+seen the answers, or by variants of the questions, everything would seem to help. The folds are weighed
+against what data gained elsewhere whose labels agree as well with one another (`evaluation.folds`); where
+gold is too small to judge, that alone decides. Nothing is kept, if no share probably gains. The smaller share
+is kept, if it probably gains and the greater one does not clearly gain more: what agrees least with gold is
+what one would not want to publish.
 
 On the folds the CRF ranks, whichever judge is given: an encoder would have to be fine-tuned six times more,
 to choose between two shares. The judge that is given decides which sentences the chosen share is made of.
@@ -26,7 +27,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -35,6 +36,7 @@ import numpy as np
 
 from ...evaluation.agreement import agreement_with_itself
 from ...evaluation.folds import Expectation, Gain, can_judge, expectation, gains_on_folds
+from ...evaluation.made_of import SeedOf, Variants, share_made_of, unknown_seed
 from ...evaluation.recipes import Adaptation
 from ...schema.example import Example
 from ...schema.iob2 import OUTSIDE
@@ -57,6 +59,22 @@ SENTENCES_TO_JUDGE = 1500
 
 RepairByGold = Callable[[Sequence[Example], Sequence[Example]], Sequence[Example]]
 """Repairs the labels of synthetic sentences, the first argument, by those of gold, the second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """Who judges sentences, and what is known of them.
+
+    Attributes:
+        judge: Ranks the sentences that are kept or dropped; None for a CRF, which also ranks on the folds.
+        seed_of: Returns the id of the one gold sentence that a sentence was made of, where that is known.
+    """
+
+    judge: Judge | None = None
+    seed_of: SeedOf = unknown_seed
+
+
+BY_CRF = Judging()
 
 
 @dataclass(frozen=True)
@@ -93,7 +111,7 @@ def select(
     unrepaired: Sequence[Example],
     repair: RepairByGold,
     seed: int,
-    judge: Judge | None = None,
+    judging: Judging = BY_CRF,
 ) -> Selection:
     """Rank synthetic sentences by their agreement with gold, and choose how many to keep.
 
@@ -103,17 +121,23 @@ def select(
         unrepaired: The same sentences with their labels as they came.
         repair: Repairs these.
         seed: Decides halves, samples and folds.
-        judge: Ranks the sentences that are kept or dropped; by default a CRF, which also ranks on the folds.
+        judging: Who ranks the sentences that are kept or dropped, and what is known of them.
 
     Returns:
         The selection; nothing, if no sentence has a mention.
     """
     if not any(map(_has_mention, repaired)):
         return Selection((), array("d", [0.0]) * len(repaired), 0.0)
-    agreement = array("d", agreement_with_gold(repaired, gold, seed=seed, judge=judge))
+    agreement = array("d", agreement_with_gold(repaired, gold, seed=seed, judge=judging.judge))
     with_itself = agreement_with_itself(unrepaired, seed=seed)
-    before = expectation(len(gold), with_itself)
-    gains = _gains(unrepaired, gold, repair, before, seed) if can_judge(gold) else {}
+    sample = _sample(unrepaired, seed)
+    before = expectation(len(gold), with_itself, share_made_of(sample, gold, judging.seed_of))
+    variants = Variants(sample, gold, judging.seed_of)
+
+    def choices(training: Sequence[Example], held_out: Collection[int]) -> dict[float, Adaptation]:
+        return _best_shares(repair(variants.apart_from(held_out), training), training, seed)
+
+    gains = gains_on_folds(gold, choices, before=before, seed=seed) if can_judge(gold) else {}
     share = _chosen_share({share: gains[share].expected if gains else before for share in SHARES}, gains)
     kept = _best(repaired, gold, agreement, share) if share else ()
     return Selection(kept, agreement, share, gains, with_itself)
@@ -163,27 +187,20 @@ def _has_mention(example: Example) -> bool:
     return any(tag != OUTSIDE for tag in example.ner_tags)
 
 
-def _gains(
-    unrepaired: Sequence[Example],
-    gold: Sequence[Example],
-    repair: RepairByGold,
-    before: Expectation,
-    seed: int,
-) -> dict[float, Gain]:
-    """Measure what each share gains on folds of gold, repaired and ranked by the other folds."""
+def _sample(synthetic: Sequence[Example], seed: int) -> list[Example]:
+    """Draw the sentences that are judged on folds of gold."""
     random = Random(f"{seed} judged")  # noqa: S311 - no secret is drawn
-    places = random.sample(range(len(unrepaired)), min(len(unrepaired), SENTENCES_TO_JUDGE))
-    sample = [unrepaired[place] for place in sorted(places)]
+    places = random.sample(range(len(synthetic)), min(len(synthetic), SENTENCES_TO_JUDGE))
+    return [synthetic[place] for place in sorted(places)]
 
-    def choices(training: Sequence[Example]) -> dict[float, Adaptation]:
-        repaired = repair(sample, training)
-        agreement = agreement_with_gold(repaired, training, seed=seed)
-        return {
-            share: Adaptation([repaired[place] for place in _best(repaired, training, agreement, share)])
-            for share in SHARES
-        }
 
-    return gains_on_folds(gold, choices, before=before, seed=seed)
+def _best_shares(repaired: Sequence[Example], gold: Sequence[Example], seed: int) -> dict[float, Adaptation]:
+    """Rank sentences by gold, and make each share of them ready to be trained with."""
+    agreement = agreement_with_gold(repaired, gold, seed=seed)
+    return {
+        share: Adaptation([repaired[place] for place in _best(repaired, gold, agreement, share)])
+        for share in SHARES
+    }
 
 
 def _chosen_share(expected: Mapping[float, Expectation], gains: Mapping[float, Gain]) -> float:
