@@ -1,0 +1,278 @@
+"""What `synthner project` does: labels on a source file, alignments and target sentences in, CoNLL out."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from ..schema.errors import DataError
+from ..schema.iob2 import OUTSIDE, Mention, mentions
+from ..sources.files import open_text_lines, write_atomically
+from ..sources.readers import read_sentences
+from ..sources.report import Report
+from ..sources.sentences import MISSING_TAG, Sentence, is_label
+from .alignments import check_range, read_alignments
+from .methods import Projector
+from .outcome import Alignment
+
+UNREADABLE = "unreadable row"
+
+_SAME_SENTENCES = (
+    "The source has a sentence for each line of the target and of the alignments, in the same order."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ParallelFiles:
+    """Files that hold the same sentences in the same order.
+
+    Attributes:
+        source: Labelled sentences, in any format that `sources.readers` reads.
+        target: Their translations, a line a sentence, words apart by spaces.
+        alignments: The alignments of their words.
+        format: The format of the source; by default it is recognised.
+        one_based: The alignments count words from 1.
+        sure_only: Leave out possible links.
+    """
+
+    source: Path
+    target: Path
+    alignments: Path
+    format: str | None = None
+    one_based: bool = False
+    sure_only: bool = False
+
+
+@dataclass
+class TypeCounts:
+    """What became of the source entities of one type.
+
+    Attributes:
+        entities: How many there are.
+        dropped: How many were dropped, by reason.
+    """
+
+    entities: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def projected(self) -> int:
+        """How many label words of the target."""
+        return self.entities - self.dropped.total()
+
+
+@dataclass
+class ProjectOutcome:
+    """What became of a file.
+
+    Attributes:
+        sentences: How many sentences there are.
+        mentions: How many mentions the target has; an entity may have several.
+        types: What became of the source entities, by type.
+        report: What was irregular in the source.
+        seconds: How long it took.
+    """
+
+    sentences: int = 0
+    mentions: int = 0
+    types: dict[str, TypeCounts] = field(default_factory=dict)
+    report: Report = field(default_factory=Report)
+    seconds: float = 0.0
+
+    @property
+    def entities(self) -> int:
+        """How many entities the source has."""
+        return sum(counts.entities for counts in self.types.values())
+
+    @property
+    def projected(self) -> int:
+        """How many of them label words of the target."""
+        return sum(counts.projected for counts in self.types.values())
+
+    @property
+    def dropped(self) -> Counter[str]:
+        """How many of them were dropped, by reason."""
+        return sum((counts.dropped for counts in self.types.values()), Counter())
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the outcome as `synthner project --json` prints it."""
+        return {
+            "sentences": self.sentences,
+            "entities": self.entities,
+            "projected": self.projected,
+            "mentions": self.mentions,
+            "dropped": _by_number(self.dropped),
+            "types": {
+                type_: {
+                    "entities": counts.entities,
+                    "projected": counts.projected,
+                    "dropped": _by_number(counts.dropped),
+                }
+                for type_, counts in sorted(self.types.items())
+            },
+            "problems": self.report.as_json(),
+            "seconds": round(self.seconds, 3),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ParallelSentence:
+    """A source sentence with its entities, its alignment, and the words of its translation."""
+
+    entities: Sequence[Mention]
+    alignment: Alignment
+    target: Sequence[str]
+
+
+def project_files(files: ParallelFiles, project: Projector, output: Path) -> ProjectOutcome:
+    """Project the labels of a file, and write the target: `word tag` a line, a blank line after a sentence.
+
+    Args:
+        files: What is projected from where.
+        project: How.
+        output: Where the labelled target goes; gzipped if its name ends with `.gz`.
+
+    Raises:
+        DataError: If a file cannot be read or written, a sentence is empty, a source word holds a space, the
+            files have not as many sentences, or an alignment names a word that is not there.
+    """
+    start = time.perf_counter()
+    outcome = ProjectOutcome()
+    with write_atomically(output) as written:
+        for sentence in read_parallel(files, outcome.report):
+            outcome.sentences += 1
+            if not sentence.entities:
+                written.write(" O\n".join(sentence.target) + " O\n\n")
+                continue
+            projection = project(sentence.entities, sentence.alignment, sentence.target)
+            _count(outcome, sentence.entities, projection.dropped)
+            outcome.mentions += projection.mentions
+            lines = map(" ".join, zip(sentence.target, projection.tags, strict=True))
+            written.write("\n".join(lines) + "\n\n")
+    outcome.seconds = time.perf_counter() - start
+    return outcome
+
+
+def read_parallel(files: ParallelFiles, report: Report) -> Iterator[ParallelSentence]:
+    """Read the sentences of parallel files.
+
+    A source tag that is no IOB2 tag is reported and counts as `O`.
+
+    Raises:
+        DataError: As `project_files` says.
+    """
+    rows = zip_longest(
+        _read_source(files, report),
+        _read_target(files.target),
+        read_alignments(files.alignments, one_based=files.one_based, sure_only=files.sure_only),
+    )
+    for source, target, aligned in rows:
+        if source is None or target is None or aligned is None:
+            raise _not_as_many(files, source, target, aligned)
+        line, alignment = aligned
+        words = target[1]
+        check_range(alignment, len(source.tokens), len(words), f"{files.alignments}:{line}")
+        entities = mentions(source.tags) if source.tags.count(OUTSIDE) < len(source.tags) else ()
+        yield ParallelSentence(entities, alignment, words)
+
+
+def _read_source(files: ParallelFiles, report: Report) -> Iterator[Sentence]:
+    known = {OUTSIDE}
+    for sentence in read_sentences(files.source, format=files.format, report=report):
+        _check_none_left_out(report)
+        _check_source(sentence, files.source, known, report)
+        yield sentence
+    _check_none_left_out(report)
+
+
+def _check_none_left_out(report: Report) -> None:
+    """A row that is left out would give each sentence behind it the translation of another."""
+    if report.count(UNREADABLE):
+        place = next(problem.first for problem in report.problems if problem.kind == UNREADABLE)
+        raise DataError(
+            "the row holds no sentence: a list of words with one tag each",
+            where=f"{place.file}:{place.line}",
+            hint=_SAME_SENTENCES,
+        )
+
+
+def _read_target(path: Path) -> Iterator[tuple[int, list[str]]]:
+    with open_text_lines(path) as lines:
+        for number, line in lines:
+            words = line.split()
+            if not words:
+                raise DataError(
+                    "the target sentence is empty",
+                    where=f"{path}:{number}",
+                    hint="Leave it out, and the source sentence and the alignments that belong to it.",
+                )
+            yield number, words
+
+
+def _check_source(sentence: Sentence, path: Path, known: set[str], report: Report) -> None:
+    if not sentence.is_aligned:
+        raise DataError(
+            f"the sentence has {len(sentence.tokens)} words and {len(sentence.tags)} tags",
+            where=f"{path}:{sentence.line}",
+            hint="A sentence has one tag a word.",
+        )
+    if " ".join(sentence.tokens).split() != list(sentence.tokens):
+        position = next(i for i, token in enumerate(sentence.tokens) if len(token.split()) != 1)
+        raise DataError(
+            f"the word `{sentence.tokens[position]}` holds a space or is blank",
+            where=f"{path}:{sentence.line_of(position)}",
+            hint="Aligners read words apart by spaces, and would count another number. Join or split it, and "
+            "align again.",
+        )
+    if known.issuperset(sentence.tags):
+        return
+    for position, tag in enumerate(sentence.tags):
+        if is_label(tag):
+            known.add(tag)
+        else:
+            report.add(
+                "tag missing" if tag == MISSING_TAG else "invalid tag",
+                file=path,
+                line=sentence.line_of(position),
+                token=sentence.tokens[position],
+                label=None if tag == MISSING_TAG else tag,
+            )
+
+
+def _not_as_many(
+    files: ParallelFiles,
+    source: Sentence | None,
+    target: tuple[int, Sequence[str]] | None,
+    aligned: tuple[int, Alignment] | None,
+) -> DataError:
+    lines = (
+        (files.source, source.line if source else None),
+        (files.target, target[0] if target else None),
+        (files.alignments, aligned[0] if aligned else None),
+    )
+    ended = " and ".join(str(path) for path, line in lines if line is None)
+    there = next(f"{path}:{line}" for path, line in lines if line is not None)
+    return DataError(
+        f"the sentence has no counterpart, for it comes after the end of {ended}",
+        where=there,
+        hint=_SAME_SENTENCES,
+    )
+
+
+def _count(outcome: ProjectOutcome, entities: Sequence[Mention], dropped: Sequence[tuple[int, str]]) -> None:
+    types = outcome.types
+    for entity in entities:
+        if entity.type not in types:
+            types[entity.type] = TypeCounts()
+        types[entity.type].entities += 1
+    for number, reason in dropped:
+        types[entities[number].type].dropped[reason] += 1
+
+
+def _by_number(counts: Counter[str]) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

@@ -1,0 +1,272 @@
+"""Models as releases name them, in folders and on the Hub: never a pickle, never code of their own."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from ..schema.errors import DataError, WrongUsageError
+
+# Configuration, tokenizer and weights: no pickle and no code.
+_FILES = ("*.json", "*.txt", "*.model", "*.spm", "*.safetensors")
+_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
+
+# On a processor torch tells a lack of memory only by words.
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+
+
+@dataclass(frozen=True, slots=True)
+class NamedModel:
+    """A model as somebody names it. `named_model` makes one.
+
+    Attributes:
+        name: A folder as it was written, or an id of the Hub.
+        folder: The folder; None for a model of the Hub.
+        revision: Commit, tag or branch of a model of the Hub; None for its main branch.
+    """
+
+    name: str
+    folder: Path | None = None
+    revision: str | None = None
+
+    def identity(self) -> list[str | None]:
+        """Return what tells it from other models: what its files hold, or its id and revision.
+
+        Raises:
+            DataError: If a file cannot be read.
+        """
+        if self.folder is None:
+            return ["hub", self.name, self.revision]
+        try:
+            files = sorted({path for pattern in _FILES for path in self.folder.glob(pattern)})
+            states = [(path, path.stat()) for path in files]
+            hashed = [
+                f"{path.name} {_sha256(path, state.st_size, state.st_mtime_ns)}" for path, state in states
+            ]
+        except OSError as error:
+            raise DataError(f"cannot be read: {error.strerror or error}", where=str(self.folder)) from error
+        return ["folder", hashlib.sha256("\n".join(hashed).encode()).hexdigest()]
+
+    def fetch(self) -> Path:
+        """Return its folder, downloaded from the Hub where it is not a local one.
+
+        Raises:
+            DataError: If it cannot be had, is no model of transformers, or its weights are pickled.
+        """
+        folder = self.folder or _downloaded(self.name, self.revision)
+        if not (folder / "config.json").is_file():
+            raise DataError(
+                "this is no model of transformers: there is no config.json",
+                where=self.name,
+                hint="Name a folder that `save_pretrained` wrote, or a model of the Hub.",
+            )
+        if not any(folder.glob("*.safetensors")):
+            # Pickled weights of a model of the Hub are not downloaded.
+            pickled = any(any(folder.glob(pattern)) for pattern in _PICKLES)
+            raise DataError(
+                "the weights are pickled, and loading a pickle may run any code"
+                if pickled
+                else "there are no weights as safetensors",
+                where=self.name,
+                hint="Take a model that has `model.safetensors`. On the Hub it may be in a pull request: "
+                "name its revision, `refs/pr/1` for example. Weights that you trust are converted by loading "
+                "them with transformers and saving them with `save_pretrained`.",
+            )
+        return folder
+
+
+def named_model(name: str, revision: str | None = None, *, beside: Path) -> NamedModel:
+    """Return the model that is meant by a name.
+
+    Args:
+        name: A folder, or an id of the Hub such as `FacebookAI/xlm-roberta-base`.
+        revision: Commit, tag or branch of a model of the Hub.
+        beside: What the paths of folders are relative to.
+
+    Raises:
+        DataError: If it is written like a path and there is no such folder, or a folder has a revision.
+    """
+    folder = beside / Path(name).expanduser()
+    if not folder.is_dir():
+        if name.startswith((".", "~")) or Path(name).is_absolute() or os.sep in name.partition("/")[2]:
+            raise DataError(
+                "there is no folder with a model here",
+                where=str(folder),
+                hint="Name a folder that `save_pretrained` wrote, or a model of the Hub.",
+            )
+        return NamedModel(name, revision=revision)
+    if revision is not None:
+        raise DataError(
+            f"a folder has no revision `{revision}`",
+            where=str(folder),
+            hint="Leave the revision out: what the files hold is looked at.",
+        )
+    return NamedModel(name, folder=folder)
+
+
+def require_train_extra(what: str, where: str | None = None) -> None:
+    """Make sure that what runs a model is installed.
+
+    Args:
+        what: What needs it, for the error.
+        where: The place, for the error.
+
+    Raises:
+        WrongUsageError: If it is not.
+    """
+    missing = [name for name in ("torch", "transformers", "accelerate") if find_spec(name) is None]
+    if missing:
+        raise WrongUsageError(
+            f"{what} needs packages that are not installed: {', '.join(missing)}",
+            where=where,
+            hint="Install them with `pip install 'synthner[train]'`.",
+        )
+
+
+def device_here() -> Any:
+    """Return the accelerator of this machine, else its processor, as torch names it."""
+    import torch
+
+    accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    return accelerator or torch.device("cpu")
+
+
+@contextmanager
+def loading(model: str) -> Iterator[None]:
+    """Turn whatever a library finds wrong with a model's files into an error that says so.
+
+    Raises:
+        DataError: If it finds anything.
+    """
+    try:
+        yield
+    except DataError:
+        raise
+    except Exception as error:
+        if "trust_remote_code" in str(error):
+            raise DataError(
+                "the model needs code of its own, which is never run",
+                where=model,
+                hint="Take a model of an architecture that transformers has.",
+            ) from error
+        if "sentencepiece" in str(error).lower() and find_spec("sentencepiece") is None:
+            raise DataError(
+                "the model's tokenizer needs the package sentencepiece, which is not installed",
+                where=model,
+                hint="Install it with `pip install sentencepiece`.",
+            ) from error
+        raise DataError(
+            f"the model cannot be loaded: {_on_one_line(error)}",
+            where=model,
+            hint="Is it complete, and of the kind that is needed here?",
+        ) from error
+
+
+@contextmanager
+def enough_memory(model: str) -> Iterator[None]:
+    """Say what to lower where memory does not suffice.
+
+    Raises:
+        DataError: If it does not.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        is_lack = isinstance(error, MemoryError) or any(
+            words in str(error).lower() for words in _OUT_OF_MEMORY
+        )
+        if not is_lack:
+            raise
+        raise DataError(
+            "there is not enough memory for this model and these batches",
+            where=model,
+            hint="Lower `batch_size`, or take a smaller model.",
+        ) from error
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Keep transformers from logging anything but errors and from drawing progress bars."""
+    from transformers.utils import logging
+
+    verbosity, has_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            # Marian's tokenizer recommends what only untokenised text of some languages would need.
+            warnings.filterwarnings("ignore", message=".*sacremoses")
+            yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if has_bars:
+            logging.enable_progress_bar()
+
+
+@lru_cache(maxsize=256)
+def _sha256(path: Path, _size: int, _changed: int) -> str:
+    """Return the sha256 of a file, read once as long as it stays as it is."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _downloaded(name: str, revision: str | None) -> Path:
+    """Download a model, or find it in the cache; only files that hold no code and no pickle."""
+    import httpx2
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        HFValidationError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    asked: Iterable[tuple[type[Exception] | tuple[type[Exception], ...], str, str]] = (
+        (
+            GatedRepoError,
+            "the model is gated",
+            "Ask for access on its page on the Hub, then log in with `hf auth login`.",
+        ),
+        (
+            RevisionNotFoundError,
+            f"the model has no revision `{revision}`",
+            "Name a commit, a tag or a branch that is on its page on the Hub.",
+        ),
+        (
+            RepositoryNotFoundError,
+            "the Hub has no such model, or you may not see it",
+            "Check the spelling `organisation/name`; for a private model log in with `hf auth login`.",
+        ),
+        (
+            HFValidationError,
+            "this is neither a folder nor the id of a model",
+            "Write the path of a folder, or `organisation/name`.",
+        ),
+        (
+            (httpx2.TransportError, HfHubHTTPError, OSError),
+            "the Hub cannot be reached, and the model is not in the cache",
+            "Check the connection and that HF_HUB_OFFLINE is not set, or name a folder with the model.",
+        ),
+    )
+    try:
+        return Path(
+            snapshot_download(name, revision=revision, allow_patterns=list(_FILES), ignore_patterns=["*/*"])
+        )
+    except Exception as error:
+        for kinds, message, hint in asked:
+            if isinstance(error, kinds):
+                raise DataError(f"{message}: {_on_one_line(error)}", where=name, hint=hint) from error
+        raise
+
+
+def _on_one_line(error: Exception) -> str:
+    return (" ".join(str(error).split()) or type(error).__name__)[:500]

@@ -1,0 +1,307 @@
+"""Translation by any sequence-to-sequence model of transformers: sentences in, sentences out.
+
+A model of one pair of languages, as those of OPUS-MT, takes sentences as they are. A multilingual one is told
+by code what it reads and what it writes: NLLB and mBART by their first token, M2M100 likewise, MADLAD and
+the OPUS-MT models of several languages by a mark before the sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import regex
+
+from ..schema.errors import DataError
+from .model_folders import NamedModel, device_here, enough_memory, loading, quietly
+
+BEAMS = 5
+BATCH_SIZE = 32
+
+# Where neither model nor tokenizer says how much can be read.
+_USUAL_LENGTH = 512
+
+# A translation that needs more subwords than this goes in circles: three times the sentence's, and some.
+_GROWTH, _MORE = 3, 32
+
+_HALF_A_PAIR = regex.compile("[\ud800-\udfff]")
+_END_OF_SENTENCE = regex.compile(r"[\p{Sentence_Terminal}]\p{P}*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """A translated sentence.
+
+    Attributes:
+        text: The translation.
+        is_complete: Whether the model ended it by itself; what it did not is cut short.
+    """
+
+    text: str
+    is_complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """How translations are found.
+
+    Attributes:
+        beams: The beams of beam search.
+        temperature: Draw translations at this temperature instead; None for beam search.
+        batch_size: Sentences that are translated side by side.
+    """
+
+    beams: int = BEAMS
+    temperature: float | None = None
+    batch_size: int = BATCH_SIZE
+
+
+@dataclass(frozen=True, slots=True)
+class TranslationModel:
+    """A model in memory, with its tokenizer; a multilingual one serves several translators."""
+
+    name: str
+    weights: Any
+    tokenizer: Any
+
+
+def load_translation_model(model: NamedModel, device: str | None = None) -> TranslationModel:
+    """Load a model.
+
+    Args:
+        model: The model.
+        device: Where it runs, for example `cpu` or `cuda:0`; by default on an accelerator if there is one.
+
+    Raises:
+        DataError: If it cannot be had or loaded, or does not fit into memory.
+    """
+    from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+
+    folder = model.fetch()
+    with quietly(), enough_memory(model.name), loading(model.name):
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        weights: Any = AutoModelForSeq2SeqLM.from_pretrained(
+            folder, dtype="auto", use_safetensors=True, trust_remote_code=False
+        )
+        weights.to(device or device_here()).eval()
+    if len(tokenizer) > weights.get_input_embeddings().num_embeddings:
+        raise DataError(
+            "the tokenizer gives subwords that the model does not know",
+            where=model.name,
+            hint="Do the tokenizer and the weights belong together?",
+        )
+    return TranslationModel(model.name, weights, tokenizer)
+
+
+class Translator:
+    """Translates from one language into another.
+
+    Args:
+        model: The model.
+        source: The code of the language that is translated from, as the model writes it (`yor_Latn`); None
+            for a model that knows one language only.
+        target: The code of the language that is translated into, likewise.
+        decoding: How translations are found.
+
+    Raises:
+        DataError: If the model has no such code.
+
+    Example:
+        >>> model = load_translation_model(named_model("facebook/nllb-200-distilled-600M", beside=Path()))
+        >>> Translator(model, "yor_Latn", "eng_Latn").translate(["Mo fẹ́ràn ìwé."])
+        [Translation(text='I love books.', is_complete=True)]
+    """
+
+    def __init__(
+        self,
+        model: TranslationModel,
+        source: str | None = None,
+        target: str | None = None,
+        decoding: Decoding | None = None,
+    ) -> None:
+        self._model = model
+        self._source = source
+        self._decoding = decoding or Decoding()
+        self._first_token: int | None = None
+        self._mark = ""
+        if target is not None:
+            self._aim_at(target)
+        if source is not None and hasattr(model.tokenizer, "src_lang") and self._code_token(source) is None:
+            raise self._no_such_language(source)
+        self._most_written = _longest(model)
+        # What is translated may grow.
+        self._most_read = max(self._most_written // 2, 1)
+
+    def translate(self, sentences: Sequence[str], *, seed: int = 0) -> list[Translation]:
+        """Translate sentences.
+
+        Args:
+            sentences: Sentences of any length: one that is longer than the model can read is cut where a
+                sentence or at least a word ends, and its parts are put together again.
+            seed: Decides what is drawn, where the decoding draws. The same sentences, decoding and seed give
+                the same translations on one machine.
+
+        Returns:
+            Their translations, in the same order.
+
+        Raises:
+            DataError: If memory does not suffice.
+        """
+        return [first for (first,) in self.alternatives(sentences, 1, seed=seed)]
+
+    def alternatives(self, sentences: Sequence[str], count: int, *, seed: int = 0) -> list[list[Translation]]:
+        """Translate sentences in several ways each: the best that beam search finds, or what is drawn.
+
+        Args:
+            sentences: Sentences, as for `translate`.
+            count: How many translations of each, some of which may be the same.
+            seed: As for `translate`.
+
+        Raises:
+            DataError: If memory does not suffice.
+        """
+        import torch
+
+        with quietly(), enough_memory(self._model.name), torch.random.fork_rng():
+            torch.manual_seed(seed)
+            self._read_from()
+            parts = {sentence: list(self._parts(sentence)) for sentence in sentences}
+            done = self._translated({text for cut in parts.values() for text, _ in cut if text}, count)
+        empty = [Translation("", is_complete=True)] * count
+        return [
+            [
+                Translation(
+                    "".join(done.get(text, empty)[way].text + separator for text, separator in cut).strip(),
+                    all(done.get(text, empty)[way].is_complete for text, _ in cut),
+                )
+                for way in range(count)
+            ]
+            for cut in (parts[sentence] for sentence in sentences)
+        ]
+
+    def _translated(self, texts: set[str], count: int) -> Mapping[str, list[Translation]]:
+        """Translate texts, the longest first: what memory has no room for shows at once."""
+        lengths = {text: self._length(text) for text in texts}
+        order = sorted(texts, key=lambda text: (-lengths[text], text))
+        size = self._decoding.batch_size
+        done: dict[str, list[Translation]] = {}
+        for start in range(0, len(order), size):
+            batch = order[start : start + size]
+            done.update(zip(batch, self._translated_batch(batch, count), strict=True))
+        return done
+
+    def _translated_batch(self, texts: Sequence[str], count: int) -> Iterator[list[Translation]]:
+        import torch
+
+        tokenizer, weights = self._model.tokenizer, self._model.weights
+        encoded = tokenizer(list(texts), return_tensors="pt", padding=True)
+        encoded.pop("token_type_ids", None)
+        most = min(self._most_written, _GROWTH * encoded["input_ids"].shape[1] + _MORE)
+        with torch.inference_mode():
+            written = weights.generate(
+                **encoded.to(weights.device),
+                **self._how(count),
+                num_return_sequences=count,
+                max_new_tokens=most,
+            )
+        ends = _ends(weights)
+        translations = [
+            # What opens a translation is an end to some models, and in the last place that there is they are
+            # made to end.
+            Translation(text.strip(), is_complete=not ends.isdisjoint(tokens[1:most]))
+            for text, tokens in zip(
+                tokenizer.batch_decode(written, skip_special_tokens=True), written.tolist(), strict=True
+            )
+        ]
+        for start in range(0, len(translations), count):
+            yield translations[start : start + count]
+
+    def _how(self, count: int) -> dict[str, Any]:
+        decoding = self._decoding
+        first = {} if self._first_token is None else {"forced_bos_token_id": self._first_token}
+        if decoding.temperature is not None:
+            return {"do_sample": True, "temperature": decoding.temperature, "num_beams": 1, **first}
+        return {"do_sample": False, "num_beams": max(decoding.beams, count), **first}
+
+    def _parts(self, sentence: str) -> Iterator[tuple[str, str]]:
+        """Yield the parts of a sentence that the model can read, each with what stands after it."""
+        text = self._mark + _HALF_A_PAIR.sub("\ufffd", sentence).strip()
+        if text == self._mark:
+            return
+        if self._length(text) <= self._most_read or len(text) - len(self._mark) < 2:
+            yield text, ""
+            return
+        first, between, second = _halves(text.removeprefix(self._mark))
+        *before, (last, _) = self._parts(first)
+        yield from before
+        yield last, between
+        yield from self._parts(second)
+
+    def _length(self, text: str) -> int:
+        return len(self._model.tokenizer(text)["input_ids"])
+
+    def _read_from(self) -> None:
+        """Let the tokenizer, which another translator may have used, take sentences of the source."""
+        if self._source is not None and hasattr(self._model.tokenizer, "src_lang"):
+            self._model.tokenizer.src_lang = self._source
+
+    def _aim_at(self, target: str) -> None:
+        vocabulary = self._model.tokenizer.get_vocab()
+        for mark in (f">>{target}<<", f"<2{target}>"):
+            if mark in vocabulary:
+                self._mark = f"{mark} "
+                return
+        self._first_token = self._code_token(target)
+        if self._first_token is None:
+            raise self._no_such_language(target)
+
+    def _code_token(self, code: str) -> int | None:
+        vocabulary = self._model.tokenizer.get_vocab()
+        return next((vocabulary[token] for token in (code, f"__{code}__") if token in vocabulary), None)
+
+    def _no_such_language(self, code: str) -> DataError:
+        return DataError(
+            f"the model knows no language by the code `{code}`",
+            where=self._model.name,
+            hint="Write it as the model does: `yor_Latn` for NLLB, `yo` for M2M100 and MADLAD, `en_XX` for "
+            "mBART; a model of one pair of languages takes no codes.",
+        )
+
+
+def _longest(model: TranslationModel) -> int:
+    """Return how many subwords a model can read and write."""
+    config = model.weights.config
+    limits = [
+        limit
+        for limit in (
+            model.tokenizer.model_max_length,
+            getattr(config, "max_position_embeddings", None),
+            getattr(config, "n_positions", None),
+        )
+        # A tokenizer without a limit names a number that is greater than any text.
+        if isinstance(limit, int) and 0 < limit < 1 << 30
+    ]
+    return min(limits, default=_USUAL_LENGTH)
+
+
+def _ends(weights: Any) -> frozenset[int]:
+    """Return the tokens that end a translation."""
+    ends = weights.generation_config.eos_token_id
+    ends = weights.config.eos_token_id if ends is None else ends
+    return frozenset(ends if isinstance(ends, list) else [ends])
+
+
+def _halves(text: str) -> tuple[str, str, str]:
+    """Cut a text near its middle: after a sentence, else between words, else between characters."""
+    words = text.split()
+    if len(words) == 1:
+        middle = len(text) // 2
+        return text[:middle], "", text[middle:]
+    middle = len(words) / 2
+    places = range(1, len(words))
+    ends = [place for place in places if _END_OF_SENTENCE.search(words[place - 1])]
+    # An end of a sentence that leaves hardly anything on one side is no better than any other place.
+    ends = [place for place in ends if len(words) / 5 <= place <= len(words) * 4 / 5]
+    cut = min(ends or places, key=lambda place: abs(place - middle))
+    return " ".join(words[:cut]), " ", " ".join(words[cut:])
