@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import __version__, console, console_evaluation, console_generation
+from . import __version__, console, console_clusters, console_evaluation, console_generation
+from .cli_alignment import align
 from .cli_evaluation import evaluate, grid_status_of, push_model, report
 from .cli_options import config_option, file, format_option, json_option, open_release, release_argument
+from .cli_projection import project
 from .schema.errors import DataError, SynthnerError, WrongUsageError
 
 if TYPE_CHECKING:
@@ -88,6 +90,26 @@ def methods(as_json: bool) -> None:
     for name, method in METHODS.items():
         click.secho(name, bold=True)
         click.echo(f"  {method.summary}\n  Needs: {method.needs}.")
+
+
+@synthner.command()
+@release_argument
+@config_option
+@click.option("-o", "--output", type=file, help="A file to write the clusters to, .yaml or .json.")
+@json_option
+def clusters(release: Path, only: tuple[str, ...], output: Path | None, as_json: bool) -> None:
+    """Show the clusters that mentions are replaced within.
+
+    This is for generators whose method is cluster_replacement. Where the release names a `clusters_file` that
+    is not there yet, it is written: edit it before you generate. RELEASE is a release.yaml or its folder.
+    """
+    from .generation.clusters import look_at_clusters
+
+    found = look_at_clusters(open_release(release), only=only, output=output)
+    if as_json:
+        console.print_json({"configs": {name: config.as_json() for name, config in found.items()}})
+    else:
+        console_clusters.print_clusters(found)
 
 
 @synthner.command()
@@ -213,13 +235,20 @@ def status(release: Path, as_json: bool) -> None:
                 "configs": {
                     name: {**progress.as_json(), "published": published.get(name)}
                     for name, progress in generated.items()
+                }
+                | {
+                    joint.name: {
+                        "joins": [config.name for config in joint.joined],
+                        "published": published.get(joint.name),
+                    }
+                    for joint in opened.joint
                 },
                 "evaluation": evaluated and evaluated.as_json(),
             }
         )
         return
     if generated:
-        console_generation.print_status(generated, published, opened.currency)
+        console_generation.print_status(opened, generated, published)
     if evaluated is not None:
         console_evaluation.print_grid_status(evaluated)
 
@@ -371,7 +400,7 @@ def train(
         console.print_trained(outcome)
 
 
-for _command in (evaluate, report, push_model):
+for _command in (evaluate, report, push_model, project, align):
     synthner.add_command(_command)
 
 
@@ -513,7 +542,7 @@ def _validate_release(path: Path, as_json: bool) -> None:
         console.print_json(
             {
                 "release": str(release.path),
-                "configs": [config.name for config in release.configs],
+                "configs": release.config_names,
                 "gold": {
                     code: {
                         "examples": {split: len(examples) for split, examples in data.splits.items()},

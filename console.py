@@ -148,6 +148,8 @@ def print_history(history: History) -> None:
     _print_fact("finished", history.finish_reason or "not known")
     _print_response(history)
     _print_fact("found", f"datapoint {found.item} of the response, parse path {found.parse_path}")
+    if history.operation is not None:
+        _print_fact("operation", history.operation)
     if not history.is_readable:
         _print_fact("as sent", found.source)
     elif len(found.tokens or ()) == len(found.tags or ()):
@@ -157,7 +159,8 @@ def print_history(history: History) -> None:
         _print_fact("tags", " ".join(map(str, found.tags or ())))
     for number, change in enumerate(outcome.changes):
         before, after = change["before"], change["after"]
-        text = f"{change['step']}: word {change['position']}: {before} → {after}"
+        where = "" if change["position"] is None else f"word {change['position']}: "
+        text = f"{change['step']}: {where}{before} → {'nothing' if after is None else after}"
         _print_fact("" if number else "changes", text)
     if not outcome.changes:
         _print_fact("changes", "none")
@@ -166,6 +169,9 @@ def print_history(history: History) -> None:
     else:
         _print_fact("published", f"in {call.config}, {call.split}")
         _print_fact("labels", _labelled(outcome.published["tokens"], outcome.published["ner_tags"]))
+    for name, dropped in history.joint.items():
+        text = f"left out of {name} at {dropped.step}: {dropped.reason}" if dropped else f"in {name}, too"
+        _print_fact("joint", text)
     if outcome.agreement is not None:
         _print_fact("agreement", f"{outcome.agreement:.3f} with gold")
 
@@ -278,7 +284,7 @@ def print_release_validation(
     release: Release, gold: Mapping[str, Gold], verified: Sequence[VerifiedConfig]
 ) -> None:
     """Say what a release is made of, and what is irregular in its gold."""
-    click.echo(f"{release.path} is valid: {', '.join(config.name for config in release.configs)}.\n")
+    click.echo(f"{release.path} is valid: {', '.join(release.config_names)}.\n")
     for code, data in gold.items():
         counts = ", ".join(f"{len(examples):,} {split}" for split, examples in data.splits.items())
         click.secho(f"Gold of {code}: {data.title} ({counts}; {', '.join(data.labels.types)})", bold=True)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .generation.generate import ConfigStatus, GenerateSummary
     from .generation.plan import PlanSummary
     from .generation.watching import Outcome
+    from .release import Release
 
 RECORDED = "recorded"
 STOPPED_BY_ITSELF = "stop"
@@ -36,6 +37,9 @@ def print_plan(plan: PlanSummary) -> None:
                 *(f"{calls.to_ask:,}", f"{calls.datapoints:,}", f"{calls.characters_to_send:,}"),
             )
     print_table(table)
+    for name, config in plan.configs.items():
+        if later := sum(calls.later for calls in config.splits.values()):
+            click.echo(f"{name}: up to {counted(later, 'further call')} will follow from the answers")
     _print_estimates(plan)
     for name, config in plan.configs.items():
         if config.first_prompt is not None:
@@ -45,7 +49,7 @@ def print_plan(plan: PlanSummary) -> None:
 
 
 def print_status(
-    generated: Mapping[str, ConfigStatus], published: Mapping[str, Mapping[str, int]], currency: str
+    release: Release, generated: Mapping[str, ConfigStatus], published: Mapping[str, Mapping[str, int]]
 ) -> None:
     """Print where each config of a release stands, and what its calls have cost."""
     table = new_table("config", "split", "planned", "answered", "failed", "published")
@@ -59,8 +63,14 @@ def print_status(
             table.add_row(
                 name, split, f"{count.planned:,}", f"{count.answered:,}", f"{count.failed:,}", built
             )
+    for joint in release.joint:
+        for split, number in published.get(joint.name, {"": "not built"}).items():
+            table.add_row(joint.name, split, "joined", "", "", str(number))
     print_table(table)
-    _print_costs(generated, currency)
+    for name, status in generated.items():
+        for remark in status.remarks:
+            click.echo(f"{name}: {remark}")
+    _print_costs(generated, release.currency)
     _print_finish_reasons(generated, err=False)
     _print_failures(generated)
 
@@ -106,9 +116,12 @@ class GenerationProgress:
             self._bars.stop()
 
     def begin(self, config: str, to_ask: Mapping[str, int]) -> None:
-        """A config begins, with so many calls to ask for, by split."""
+        """A config begins, or a further round of it, with so many calls to ask for, by split."""
         if self._bars:
-            self._tasks[config] = self._bars.add_task(config, total=sum(to_ask.values()))
+            if config not in self._tasks:
+                self._tasks[config] = self._bars.add_task(config, total=0)
+            done = self._bars.tasks[self._tasks[config]].completed
+            self._bars.update(self._tasks[config], total=done + sum(to_ask.values()))
         else:
             click.echo(f"{config}: {counted(sum(to_ask.values()), 'call')} to go", err=True)
 

@@ -46,7 +46,7 @@ def facts_of_model(
         result=result,
         recorded=None,
         seeds=_runs_of_other_seeds(release.grid.runs, result, run),
-        origins=[_origin(part, run, release, data) for part in learned_parts(result)],
+        origins=[origin for part in learned_parts(result) for origin in _origins(part, run, release, data)],
         benchmark=Benchmark(
             gold.title if gold.hub else f"the gold of {release.name}",
             _hub_id(gold),
@@ -88,21 +88,25 @@ def _runs_of_other_seeds(runs: Path, shown: Mapping[str, Any], run: Run) -> list
     return sorted([shown, *others], key=lambda result: result["cell"]["seed"])
 
 
-def _origin(part: Mapping[str, Any], run: Run, release: Release, data: GridData) -> Origin:
+def _origins(part: Mapping[str, Any], run: Run, release: Release, data: GridData) -> list[Origin]:
+    """Return where a part of what was learned comes from: one origin, or one a language of a joint config."""
     cell = run.result["cell"]
     source = source_of(Cell(**{**cell, "tagger": GridTagger(**cell["tagger"])}), data.grid)
     name, language = part["name"], part["language"]
     if part["role"] in ("gold", "related") or source.is_organic:
         gold = data.gold(language)
-        return Origin(name, language, "gold", gold.note, gold.license, _hub_id(gold), gold.citation)
+        return [Origin(name, language, "gold", gold.note, gold.license, _hub_id(gold), gold.citation)]
+    if source.config is not None and source.is_joint:
+        joins = read_manifest(release.dataset)["configs"][source.config]["joins"]
+        return [_origin_of_config(name, code, config, release) for code, config in joins.items()]
     if source.config is not None:
-        return _origin_of_config(name, language, source.config, release)
-    return _origin_of_files(name, language, source)
+        return [_origin_of_config(name, language, source.config.replace("{language}", language), release)]
+    return [_origin_of_files(name, language, source)]
 
 
 def _origin_of_config(name: str, language: str, config: str, release: Release) -> Origin:
     manifest = read_manifest(release.dataset)
-    described = manifest["configs"][config.replace("{language}", language)]
+    described = manifest["configs"][config]
     about = f"written by {described['model']}, method {described['method']}, for the release {release.name}"
     return Origin(name, language, "synthetic", about, manifest["license"], None)
 

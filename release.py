@@ -1,11 +1,12 @@
 """A release: `release.yaml` read, checked and expanded, and every path of its work folder.
 
-`languages × generators` gives the configs: `yor` and `gpt4` make `yor_gpt4`.
+`languages × generators` gives the configs: `yor` and `gpt4` make `yor_gpt4`. A joint config, `nigerian_gpt4`,
+joins those of one generator in several languages.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
@@ -126,6 +127,19 @@ class Config:
 
 
 @dataclass(frozen=True)
+class JointConfig:
+    """One config of the dataset that joins what a generator made in several languages.
+
+    Attributes:
+        name: Its name.
+        joined: The configs that it joins, in the order of its rows.
+    """
+
+    name: str
+    joined: tuple[Config, ...]
+
+
+@dataclass(frozen=True)
 class Release:
     """A release, ready to run.
 
@@ -134,6 +148,7 @@ class Release:
         name: The dataset's repository on the Hub: `name` or `organisation/name`.
         seed: The one seed that every random choice comes from.
         configs: Language by language, generator by generator, in the order of the file.
+        joint: The configs that join these, in the order of the file.
         gates: What a datapoint must be to be published.
         publishing: How the dataset is published on the Hub.
         license: Hub licence id; None where it is inherited from gold.
@@ -160,11 +175,17 @@ class Release:
     grid: Grid
     max_cost: float | None = None
     currency: str = "USD"
+    joint: tuple[JointConfig, ...] = ()
 
     @property
     def folder(self) -> Path:
         """The folder of the release file; every other path is in it."""
         return self.path.parent
+
+    @property
+    def config_names(self) -> list[str]:
+        """The names of all configs of the dataset, in its order."""
+        return [config.name for config in (*self.configs, *self.joint)]
 
     @property
     def work(self) -> Path:
@@ -202,11 +223,14 @@ def read_release(path: Path) -> Release:
     value = source.value
     folder = path.resolve().parent
     generators = {name: _generator(source, name) for name in value.get("generators", {})}
+    configs = _expand(source, folder, generators)
+    joint = _joint_configs(source, configs)
     return Release(
         path=path.resolve(),
         name=value["name"],
         seed=value["seed"],
-        configs=_expand(source, folder, generators),
+        configs=configs,
+        joint=joint,
         gates=Gates(**value.get("gates", {})),
         publishing=_publishing(value.get("publish", {})),
         license=value.get("license"),
@@ -214,7 +238,7 @@ def read_release(path: Path) -> Release:
         description=value.get("description", "").strip(),
         authors=tuple(value.get("authors", ())),
         contact=value.get("contact"),
-        grid=_grid(source, folder, generators),
+        grid=_grid(source, folder, generators, joint),
         max_cost=value.get("max_cost"),
         currency=value.get("currency", Release.currency),
     )
@@ -326,6 +350,58 @@ def _expand(source: YamlSource, folder: Path, generators: Mapping[str, Generator
     return tuple(configs)
 
 
+def _joint_configs(source: YamlSource, configs: Sequence[Config]) -> tuple[JointConfig, ...]:
+    languages = {code.casefold(): code for code in source.value["languages"]}
+    found = []
+    for name in source.value.get("joint", {}):
+        if name.casefold() in languages:
+            raise ReleaseError(
+                f"joint.{name}: a language of this release is called `{languages[name.casefold()]}`",
+                where=source.where(("joint", name)),
+                hint=f"Choose another name: its configs would be called as those of `{name}` are.",
+            )
+        found.extend(_joint_config(source, name, configs))
+    return tuple(found)
+
+
+def _joint_config(source: YamlSource, name: str, configs: Sequence[Config]) -> Iterator[JointConfig]:
+    """Yield a joint config for each generator that makes its languages.
+
+    Languages that are named are joined, all of them; else those that the generator makes, at least two.
+    """
+    value = source.value["joint"][name]
+    keys = ("joint", name)
+    for key, what in (("languages", "language"), ("generators", "generator")):
+        for place, word in enumerate(value.get(key, ())):
+            _check_named(source, (*keys, key, place), word, source.value[key], what)
+    languages = value.get("languages", source.value["languages"])
+    fewest = len(languages) if "languages" in value else 2
+    hint = (
+        "A joint config joins what one generator makes: in all languages that it names, or in two at least."
+    )
+    by_name = {config.name: config for config in configs}
+    found = False
+    for place, generator in enumerate(value.get("generators", source.value["generators"])):
+        names = [f"{code}_{generator}" for code in languages]
+        joined = tuple(by_name[each] for each in names if each in by_name)
+        if len(joined) >= fewest:
+            found = True
+            yield JointConfig(f"{name}_{generator}", joined)
+        elif "generators" in value:
+            raise ReleaseError(
+                f"joint.{name}.generators.{place}: `{generator}` makes {len(joined)} of its languages, "
+                f"not {fewest}",
+                where=source.where((*keys, "generators", place)),
+                hint=hint,
+            )
+    if not found:
+        raise ReleaseError(
+            f"joint.{name}: no generator makes {fewest} of its languages",
+            where=source.where(keys),
+            hint=hint,
+        )
+
+
 @contextmanager
 def _naming_the_line(source: YamlSource, key_path: KeyPath) -> Iterator[None]:
     try:
@@ -355,7 +431,9 @@ def _gold_source(source: YamlSource, code: str, folder: Path) -> GoldSource:
     )
 
 
-def _grid(source: YamlSource, folder: Path, generators: Mapping[str, Generator]) -> Grid:
+def _grid(
+    source: YamlSource, folder: Path, generators: Mapping[str, Generator], joint: Sequence[JointConfig]
+) -> Grid:
     """Read the experiments of a release; one that names none is worth asking about, too."""
     value = source.value.get("evaluation", {})
     known = source.value["languages"]
@@ -364,7 +442,7 @@ def _grid(source: YamlSource, folder: Path, generators: Mapping[str, Generator])
             _check_named(source, ("evaluation", key, place if key == "languages" else code), code, known)
     for code, related in value.get("related", {}).items():
         _check_named(source, ("evaluation", "related", code), related, known)
-    sources = _grid_sources(source, generators)
+    sources = _grid_sources(source, generators, joint)
     return Grid(
         languages=tuple(
             GridLanguage(
@@ -400,15 +478,21 @@ def _usual_settings(sources: tuple[GridSource, ...]) -> tuple[str, ...]:
     return (SCRATCH, GOLD_AND_SYNTHETIC) if any(not each.is_organic for each in sources) else (SCRATCH,)
 
 
-def _grid_sources(source: YamlSource, generators: Mapping[str, Generator]) -> tuple[GridSource, ...]:
+def _grid_sources(
+    source: YamlSource, generators: Mapping[str, Generator], joint: Sequence[JointConfig]
+) -> tuple[GridSource, ...]:
     named = source.value.get("evaluation", {}).get("sources")
     if named is None:
         named = {ORGANIC: "gold"} | {name: {"generator": name} for name in generators}
-    return tuple(_grid_source(source, name, value, generators) for name, value in named.items())
+    return tuple(_grid_source(source, name, value, generators, joint) for name, value in named.items())
 
 
 def _grid_source(
-    source: YamlSource, name: str, value: Mapping[str, Any] | str, generators: Mapping[str, Generator]
+    source: YamlSource,
+    name: str,
+    value: Mapping[str, Any] | str,
+    generators: Mapping[str, Generator],
+    joint: Sequence[JointConfig],
 ) -> GridSource:
     if isinstance(value, str):
         return GridSource(name)
@@ -419,6 +503,14 @@ def _grid_source(
     if "corpus" in value:
         with _naming_the_line(source, (*keys, "corpus")):
             corpus(value["corpus"])
+    if "joint" in value:
+        languages_of = {config.name: [each.language.code for each in config.joined] for config in joint}
+        _check_named(source, (*keys, "joint"), value["joint"], languages_of, "joint config")
+        return GridSource(
+            name,
+            config=value["joint"],
+            languages=languages or tuple(languages_of[value["joint"]]),
+        )
     if "generator" not in value:
         return GridSource(
             name,

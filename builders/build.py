@@ -26,6 +26,7 @@ from .config_build import ConfigBuild, Watcher, shards_in
 from .curated_split import CURATED_SPLIT, agreement_file
 from .duplicates import PRIORITY
 from .fingerprint import Fingerprint, Stamp
+from .joint_config import JointBuild
 from .manifest import make_manifest, write_json
 from .parquet import MAX_SHARD_BYTES
 
@@ -81,15 +82,18 @@ def build(
                 )
                 one = ConfigBuild(
                     config,
-                    gold[config.language.code],
-                    release.gates,
+                    release,
+                    gold,
                     journal,
                     watchers,
-                    seed=release.seed,
                     max_shard_bytes=max_shard_bytes,
                 )
                 rejects = staging / "rejects" / release.rejects(config.name).name
                 configs[config.name] = one.run(staging / "dataset", rejects)
+            for joint in release.joint:
+                rejects = staging / "rejects" / release.rejects(joint.name).name
+                joined = JointBuild(joint, configs, gold, max_shard_bytes=max_shard_bytes)
+                configs[joint.name] = joined.run(staging / "dataset", rejects)
             manifest = make_manifest(release, gold, configs)
             check_manifest(manifest, where=str(release.dataset / MANIFEST))
             write_json(staging / "dataset" / MANIFEST, manifest)

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from ..schema.manifest import is_joint
+
 _ROWS_A_BATCH = 10_000
 
 ADDED, REMOVED, CHANGED, UNCHANGED = "added", "removed", "changed", "unchanged"
@@ -50,7 +52,8 @@ class ConfigChange:
         name: The config.
         kind: `added`, `removed`, `changed` or `unchanged`; what only its provenance says is no change.
         rows: Its rows in all splits.
-        columns_changed: Whether its labels are others, or a split is gone: what reads it may break.
+        columns_changed: Whether its columns or labels are others, or a split is gone: what reads it may
+            break.
         before: How many datapoints each step of its waterfall kept, in the published release.
         after: The same in the built one.
     """
@@ -132,8 +135,10 @@ def _compare_configs(
             rows += RowChanges(removed=old["examples"])
         else:
             rows += _compare_splits(old["files"], new["files"], published_file, built_file)
-    columns_changed = former["labels"] != present["labels"] or not set(former["splits"]) <= set(
-        present["splits"]
+    columns_changed = (
+        former["labels"] != present["labels"]
+        or not set(former["splits"]) <= set(present["splits"])
+        or is_joint(former) != is_joint(present)
     )
     kind = CHANGED if rows or columns_changed else UNCHANGED
     return ConfigChange(name, kind, rows, columns_changed, before, after)

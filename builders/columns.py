@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..schema.methods import OFFLINE
+
 if TYPE_CHECKING:
     from ..generation.salvage import Found
     from ..schema.provenance import Origin
@@ -27,11 +29,13 @@ class Place:
         split: Its split; empty for a response outside of any release.
         index: Its place in the plan of the split.
         origin: What its datapoints' provenance shares.
+        config: The config that its datapoints are published in; empty for the one that is being built.
     """
 
     split: str
     index: int
     origin: Origin
+    config: str = ""
 
 
 class Datapoint(NamedTuple):
@@ -44,6 +48,24 @@ class Datapoint(NamedTuple):
 
     place: Place
     found: Found
+
+
+def operation_of(engine: str, found: Found) -> str | None:
+    """Return what a method that asks no chat model says it did to make a datapoint, if it says that.
+
+    What a chat model writes beside its datapoints is no provenance.
+
+    Args:
+        engine: Who answered the call.
+        found: The datapoint as it came.
+    """
+    if engine != OFFLINE or not isinstance(found.value, dict):
+        return None
+    operation = found.value.get("operation")
+    if not isinstance(operation, str):
+        return None
+    # Half of a surrogate pair, which gold may hold, has no UTF-8; its escape has.
+    return operation.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 @dataclass(frozen=True)

@@ -11,20 +11,19 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from ..generation.calls import Call, Reply
 from ..generation.journal import Journal
 from ..generation.methods.offline_calls import NOTHING_MADE
-from ..generation.plan import prompt_format
-from ..release import SPLITS, Config, Gates
+from ..generation.plan import findings_of, prompt_format, reading_of
+from ..release import SPLITS, Config, Release
 from ..schema.errors import DataError
 from ..schema.methods import OFFLINE
 from ..schema.provenance import Origin
-from ..schema.waterfall import STEPS, Waterfall
+from ..schema.waterfall import JOINED, STEPS, Waterfall
 from ..sources.gold import Gold
 from .columns import Batch, Place
 from .contamination import ContaminationGate
@@ -46,15 +45,14 @@ from .parquet import (
 )
 from .reading import Reader
 from .rejects import Rejects, open_rejects, shown
+from .row_tally import RowTally
 from .vocabulary import Vocabulary
-
-SAMPLES = 3
 
 Watcher = Callable[[Call, Reply | None], object]
 
 TOTALS = ("requested", "returned", "published")
 # Every step is shown, also one that nothing reached; curation only where it ran.
-_STEPS_OF_ALL_SPLITS = tuple(step for step in STEPS if step != STEP)
+_STEPS_OF_ALL_SPLITS = tuple(step for step in STEPS if step not in (STEP, JOINED))
 
 
 _SHARD = re.compile(rf"(?:{'|'.join(SPLITS)})-\d{{5}}-of-\d{{5}}\.parquet")
@@ -91,11 +89,10 @@ class ConfigBuild:
 
     Args:
         config: What to build.
-        gold: Its gold data.
-        gates: What a datapoint must be to be published.
+        release: Its release.
+        gold: Gold data by language code.
         journal: Where the answers are.
         watchers: Told of every call as it is read, with its reply.
-        seed: The release's seed.
         max_shard_bytes: How large a file of the dataset may get.
 
     Raises:
@@ -105,26 +102,28 @@ class ConfigBuild:
     def __init__(
         self,
         config: Config,
-        gold: Gold,
-        gates: Gates,
+        release: Release,
+        gold: dict[str, Gold],
         journal: Journal,
         watchers: Sequence[Watcher] = (),
         *,
-        seed: int,
         max_shard_bytes: int,
     ) -> None:
+        gates, of_language = release.gates, gold[config.language.code]
         self._config = config
+        self._read = reading_of(config, release, gold, journal)
+        self._findings = partial(findings_of, config, release, gold, journal)
         self._max_shard_bytes = max_shard_bytes
         self._journal = journal
         self._watchers = watchers
-        self._labels = gold.labels
-        self._label_columns = LabelColumns(gold.labels)
+        self._labels = of_language.labels
+        self._label_columns = LabelColumns(self._labels)
         self._vocabulary = Vocabulary(config.language.scripts)
         self._duplicates = DuplicatesGate()
-        self._contamination = ContaminationGate(gold, config.generator.seeds_from)
-        self._gold = gold
+        self._contamination = ContaminationGate(of_language, config.generator.seeds_from)
+        self._gold = of_language
         self._sentence_gates = (
-            ("iob2", iob2_gate(gold.labels, gates.iob2)),
+            ("iob2", iob2_gate(self._labels, gates.iob2)),
             (
                 "text",
                 text_gate(self._vocabulary, script_share=gates.script_share, compose=gates.unicode == "nfc"),
@@ -132,7 +131,7 @@ class ConfigBuild:
         )
         self._comparing_gates = (("duplicates", self._duplicates), ("contamination", self._contamination))
         self._curation = (
-            SplitCuration(config.name, gold, seed, config.generator.judge)
+            SplitCuration(config.name, of_language, release.seed, config.generator.judge)
             if config.generator.curation
             else None
         )
@@ -190,7 +189,7 @@ class ConfigBuild:
         }
 
     def _description(self) -> dict[str, Any]:
-        generator = self._config.generator
+        generator, findings = self._config.generator, self._findings()
         return {
             "language": {**asdict(self._config.language), "scripts": list(self._config.language.scripts)},
             "method": generator.method,
@@ -200,6 +199,7 @@ class ConfigBuild:
             "examples": generator.examples,
             "datapoints": generator.datapoints,
             "seeds_from": dict(generator.seeds_from),
+            **({"method_findings": findings} if findings is not None else {}),
             "sampling": dict(generator.sampling),
             "gold": describe_gold(self._config, self._gold),
         }
@@ -212,7 +212,7 @@ class ConfigBuild:
             waterfall[step]
         self._duplicates.begin_split(split)
         features = datapoint_features(self._labels)
-        tally = _RowTally(self._label_columns, self._labels.names)
+        tally = RowTally(self._label_columns, self._labels.names)
         name = split_shards(self._config.name, split)
         with open_table(folder, name, features, self._max_shard_bytes) as rows:
             for published, texts in self._published(split, waterfall, rejects):
@@ -273,7 +273,7 @@ class ConfigBuild:
         for call, reply in self._journal.answers(self._config.name, (split,)):
             if reply is None or reply.error is not None:
                 continue
-            reader.read(reply.text or "", _place(call, reply), call.datapoints)
+            reader.read(self._read(call, reply.text or ""), _place(call, reply), call.datapoints)
             if reader.is_full:
                 counts.add(reader.take(), vocabulary.texts)
                 vocabulary.make_room()
@@ -297,7 +297,7 @@ class ConfigBuild:
             if call.engine == OFFLINE:
                 # No model could have given more: what was made of a sentence is what was asked for.
                 if reply.text != NOTHING_MADE:
-                    reader.read(reply.text or "", _place(call, reply), requested=0)
+                    reader.read(self._read(call, reply.text or ""), _place(call, reply), requested=0)
                 waterfall["requested"].kept = waterfall["returned"].kept
                 if reader.is_full:
                     yield reader.take()
@@ -305,10 +305,12 @@ class ConfigBuild:
                 continue
             waterfall["requested"].kept += call.datapoints
             if reply.error is not None:
-                waterfall["returned"].lost["call failed"] += call.datapoints
-                waterfall["returned"].show(f"call failed: {shown(reply.error)}")
+                # A call that would have served later ones has lost no datapoint.
+                if call.datapoints or not call.step:
+                    waterfall["returned"].lost["call failed"] += call.datapoints
+                    waterfall["returned"].show(f"call failed: {shown(reply.error)}")
                 continue
-            reader.read(reply.text or "", _place(call, reply), call.datapoints)
+            reader.read(self._read(call, reply.text or ""), _place(call, reply), call.datapoints)
             if reader.is_full:
                 yield reader.take()
                 self._vocabulary.make_room()
@@ -381,7 +383,8 @@ class _CallTally:
                 if isinstance(count, int) and count > 0
             }
         )
-        if call.engine != "recorded":
+        # What asks nobody is the same whenever it is made, and so is what the manifest says of it.
+        if call.engine not in ("recorded", OFFLINE):
             first, last = self._asked or (reply.started, reply.finished)
             self._asked = min(first, reply.started), max(last, reply.finished)
         if reply.error is None and (reply.model or call.model):
@@ -401,59 +404,10 @@ class _CallTally:
 def _prompt(call: Call) -> dict[str, str | None] | None:
     if not call.messages:
         return None
-    by_role = {message["role"]: message["content"] for message in call.messages}
-    return {"system": by_role.get("system"), "user": by_role.get("user")}
-
-
-class _RowTally:
-    """Sums up what the manifest says about the rows of a split.
-
-    Attributes:
-        examples: Rows.
-        without_mentions: Rows whose words are all O.
-    """
-
-    def __init__(self, columns: LabelColumns, names: tuple[str, ...]) -> None:
-        self._columns = columns
-        self._names = names
-        self._tokens = 0
-        self._labels = np.zeros(len(names), dtype=np.int64)
-        self._samples: list[dict[str, Any]] = []
-        self._plain_samples: list[dict[str, Any]] = []
-        self.examples = 0
-        self.without_mentions = 0
-
-    def add(self, batch: Batch, ids: list[str], texts: list[str]) -> None:
-        """Count published rows in."""
-        has_mention = batch.any_of(batch.tags != self._columns.outside)
-        self.examples += len(batch)
-        self.without_mentions += int((~has_mention).sum())
-        self._tokens += len(batch.tokens)
-        self._labels += np.bincount(batch.tags, minlength=len(self._names))
-        for wanted, samples in ((has_mention, self._samples), (~has_mention, self._plain_samples)):
-            for row in np.flatnonzero(wanted)[: SAMPLES - len(samples)].tolist():
-                words = slice(batch.starts[row], batch.starts[row + 1])
-                samples.append(
-                    {
-                        "id": ids[row],
-                        "tokens": [texts[number] for number in batch.tokens[words].tolist()],
-                        "ner_tags": [self._names[tag] for tag in batch.tags[words].tolist()],
-                    }
-                )
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the keys that the manifest has for a split's rows; samples with mentions come first."""
-        # In IOB2 every mention has exactly one B- label.
-        return {
-            "examples": self.examples,
-            "tokens": self._tokens,
-            "mentions": {
-                name[2:]: int(count)
-                for name, count, begins in zip(
-                    self._names, self._labels, self._columns.is_beginning, strict=True
-                )
-                if begins
-            },
-            "without_mentions": self.without_mentions,
-            "samples": (self._samples + self._plain_samples)[:SAMPLES],
-        }
+    system = [message["content"] for message in call.messages if message["role"] == "system"]
+    turns = [message for message in call.messages if message["role"] != "system"]
+    if len(turns) > 1:
+        user = "\n\n".join(f"{message['role']}: {message['content']}" for message in turns)
+    else:
+        user = turns[0]["content"] if turns else None
+    return {"system": system[-1] if system else None, "user": user}

@@ -116,7 +116,8 @@ class ContaminationGate:
 def _withheld(datapoint: Datapoint) -> str:
     """Name a datapoint without quoting it: what this gate shows is published, held-out gold must not be."""
     place = datapoint.place
-    where = f"item {datapoint.found.item} of {place.split} call {place.index}"
+    of_config = f" of {place.config}" if place.config else ""
+    where = f"item {datapoint.found.item} of {place.split} call {place.index}{of_config}"
     return f"{where}; held-out gold is not quoted"
 
 

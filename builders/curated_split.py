@@ -16,16 +16,18 @@ from typing import Any
 
 import numpy as np
 
+from ..generation.salvage import Found
 from ..schema.errors import DataError
 from ..schema.example import Example
 from ..schema.iob2 import OUTSIDE
 from ..schema.waterfall import EXAMPLES_A_STEP, StepCount, Waterfall
 from ..sources.files import write_atomically
 from ..sources.gold import Gold
-from .columns import Batch, Datapoint
+from .columns import Batch, Datapoint, Place, operation_of
 from .curation.curate import HELD_OUT, REPAIR, REPEATS, SELECTION, Curation, curate
 from .curation.judges import encoder_judge
 from .curation.near_duplicates import near_copies
+from .curation.selection import Judging
 from .curation.spill import Spill, SpilledExamples
 from .curation.verdicts import Verdict
 from .parquet import row_ids
@@ -84,6 +86,7 @@ class SplitCuration:
         self._judge = encoder_judge(judge, seed) if judge else None
         self._batches = _SpilledBatches()
         self._examples = SpilledExamples()
+        self._seeds: dict[int, str] = {}
         self._curation: Curation | None = None
 
     def hold(self, batch: Batch, texts: list[str]) -> None:
@@ -96,7 +99,9 @@ class SplitCuration:
         words = [texts[number] for number in batch.tokens.tolist()]
         tags = self._labels.decode(batch.tags.tolist())
         ids, ends = row_ids(batch, self._config), pairwise(batch.starts.tolist())
-        for id_, (start, end) in zip(ids, ends, strict=True):
+        for id_, (start, end), datapoint in zip(ids, ends, batch.datapoints, strict=True):
+            if len(seeds := datapoint.place.origin.seed_ids) == 1:
+                self._seeds[datapoint.place.index] = seeds[0]
             self._examples.add(Example(id_, tuple(words[start:end]), tuple(tags[start:end])))
         self._batches.add(batch)
 
@@ -115,7 +120,7 @@ class SplitCuration:
             self._labels,
             held_out=self._held_out,
             seed=self._seed,
-            judge=self._judge,
+            judging=Judging(self._judge, self._seed_of),
         )
         count = waterfall[STEP]
         curated = iter(self._curation.examples)
@@ -136,6 +141,11 @@ class SplitCuration:
             kept = [(next(curated), verdict) for _, verdict in rows if verdict.kept]
             _count_in(count, kept)
             yield self._with_labels(passed, kept)
+
+    def _seed_of(self, example: Example) -> str | None:
+        """Return the one gold sentence that was shown in a sentence's call: it was made of that."""
+        _, call, _ = example.id.rsplit("-", 2)
+        return self._seeds.get(int(call))
 
     @property
     def kept_nothing_because(self) -> str | None:
@@ -234,11 +244,17 @@ class _SpilledBatches:
 
     def add(self, batch: Batch) -> None:
         # Curation needs no texts, and of a datapoint only its lists and where it comes from.
-        datapoints = [Datapoint(place, replace(found, value=None)) for place, found in batch.datapoints]
+        datapoints = [Datapoint(place, _without_text(place, found)) for place, found in batch.datapoints]
         self._rows.add(pickle.dumps(replace(batch, datapoints=datapoints, texts=[], normal=[])))
 
     def __iter__(self) -> Iterator[Batch]:
         return map(pickle.loads, self._rows)
+
+
+def _without_text(place: Place, found: Found) -> Found:
+    """Leave of a datapoint's text what provenance still needs."""
+    operation = operation_of(place.origin.engine, found)
+    return replace(found, value=None if operation is None else {"operation": operation})
 
 
 def agreement_file(rejects: Path) -> Path:

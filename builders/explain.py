@@ -15,10 +15,13 @@ from typing import Any
 
 from ..generation.calls import Call, Reply
 from ..generation.journal import Journal
-from ..generation.salvage import Found, Salvage, salvage
+from ..generation.plan import reading_of
+from ..generation.salvage import Found, Salvage
 from ..release import SPLITS, Release
 from ..schema.errors import DataError
+from ..schema.manifest import joint_configs
 from ..sources.files import open_bytes
+from .columns import operation_of
 from .curated_split import agreement_file
 from .reading import shape_fault
 from .rejects import shown
@@ -64,6 +67,8 @@ class History:
         place: Where it stands in the response: first character and the one behind the last; None where the
             response writes it in some other way.
         outcome: What became of it.
+        joint: What became of it, once published, in each config that joins its own; None where it is in that,
+            too.
     """
 
     id: str
@@ -74,6 +79,12 @@ class History:
     found: Found
     place: tuple[int, int] | None
     outcome: Outcome
+    joint: Mapping[str, Outcome | None]
+
+    @property
+    def operation(self) -> str | None:
+        """What a method that asks no chat model did to the gold sentence; None where it does not say."""
+        return operation_of(self.call.engine, self.found)
 
     @property
     def is_readable(self) -> bool:
@@ -107,6 +118,7 @@ class History:
             "response": self.response,
             "item": self.found.item,
             "parse_path": self.found.parse_path,
+            "operation": self.operation,
             "source": self.found.source,
             "tokens": self.found.tokens if self.is_readable else None,
             "ner_tags": self.found.tags if self.is_readable else None,
@@ -116,6 +128,17 @@ class History:
             "reason": outcome.reason,
             "agreement": outcome.agreement,
             "published": dict(outcome.published) if outcome.published else None,
+            **({"joint": self._joint_as_json()} if self.joint else {}),
+        }
+
+    def _joint_as_json(self) -> dict[str, Any]:
+        return {
+            name: {
+                "kept": dropped is None,
+                "step": dropped.step if dropped else "",
+                "reason": dropped.reason if dropped else "",
+            }
+            for name, dropped in self.joint.items()
         }
 
 
@@ -140,7 +163,7 @@ def explain(release: Release, manifest: Mapping[str, Any], id_: str) -> History:
         raise _unknown(release, manifest, id_)
     call, reply = _answer(release, parts["config"], parts["split"], int(parts["call"]))
     response = reply.text or ""
-    result = salvage(response)
+    result = _read(release, call, response)
     found = result.found[int(parts["item"])]
     return History(
         id=id_,
@@ -151,7 +174,25 @@ def explain(release: Release, manifest: Mapping[str, Any], id_: str) -> History:
         found=found,
         place=_place_of(found, result, response),
         outcome=outcome,
+        joint={} if outcome.published is None else _in_joint_configs(release, manifest, id_, call.config),
     )
+
+
+def _in_joint_configs(
+    release: Release, manifest: Mapping[str, Any], id_: str, config: str
+) -> dict[str, Outcome | None]:
+    """Return what became of a published datapoint in each config that joins its own."""
+    return {
+        name: _of_dropped(release.rejects(name), id_)
+        for name, joint in joint_configs(manifest).items()
+        if config in joint["joins"].values()
+    }
+
+
+def _read(release: Release, call: Call, response: str) -> Salvage:
+    config = next(config for config in release.configs if config.name == call.config)
+    with Journal(release.journal) as journal:
+        return reading_of(config, release, {}, journal)(call, response)
 
 
 def _unknown(release: Release, manifest: Mapping[str, Any], id_: str) -> DataError:

@@ -18,6 +18,7 @@ from typing import Any
 from ..schema.errors import PublishError
 from ..schema.example import Example
 from ..schema.iob2 import violations
+from ..schema.manifest import is_joint
 from ..sources.characters import text_faults
 from ..sources.normal_forms import normalised
 
@@ -56,7 +57,8 @@ def find_obstacles(
     found = [*_of_the_card(manifest)]
     for name, config in manifest["configs"].items():
         # A config's name begins with the code of its language in the release.
-        held_out = known.get(name.partition("_")[0], set())
+        languages = config["joins"] if is_joint(config) else (name.partition("_")[0],)
+        held_out = set().union(*(known.get(code, ()) for code in languages))
         for split, facts in config["splits"].items():
             files = [shard["file"] for shard in facts["files"]]
             where = files[0] if len(files) == 1 else f"{name}, {split}"

@@ -61,6 +61,7 @@ class Fingerprint:
     def add_answer(self, call: Call, reply: Reply | None) -> None:
         """Take in a call and what was answered; calls come in the order in which a build reads them."""
         self._add(call.config, call.key, call.engine, call.seed_ids, call.seed_revision, call.datapoints)
+        self._add(call.step, dict(call.about))
         if reply is None:
             return
         self._add(

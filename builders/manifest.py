@@ -13,7 +13,7 @@ from typing import Any
 
 from .. import __version__
 from ..release import Release
-from ..schema.manifest import MANIFEST_VERSION
+from ..schema.manifest import MANIFEST_VERSION, is_joint
 from ..sources.gold import Gold
 
 
@@ -44,13 +44,23 @@ def make_manifest(
             "seed": release.seed,
             "sha256": hashlib.sha256(release.path.read_bytes()).hexdigest(),
         },
-        **choose_license(release.license, {code: data.license for code, data in gold.items()}),
+        **choose_license(
+            release.license, {code: data.license for code, data in gold.items()} | _licenses_of_texts(configs)
+        ),
         "gates": asdict(release.gates),
         "configs": {name: _in_currency(config, release.currency) for name, config in configs.items()},
     }
 
 
+def _licenses_of_texts(configs: Mapping[str, Mapping[str, Any]]) -> dict[str, str | None]:
+    """Return the licences of what configs publish sentences of besides gold."""
+    found = ((name, config.get("method_findings", {})) for name, config in configs.items())
+    return {f"text of {name}": findings["license"] for name, findings in found if "texts" in findings}
+
+
 def _in_currency(config: Mapping[str, Any], currency: str) -> dict[str, Any]:
+    if is_joint(config):
+        return dict(config)
     cost = config["cost"]
     return {**config, "cost": cost and {"currency": currency, **cost}}
 

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from ..schema.errors import DataError
 from ..schema.labels import LabelSet
 from ..schema.provenance import PROVENANCE_COLUMNS
-from .columns import Batch
+from .columns import Batch, operation_of
 
 if TYPE_CHECKING:
     from datasets import Features
@@ -313,6 +313,7 @@ def provenance_table(batch: Batch, ids: Sequence[str]) -> pa.Table:
     own: dict[str, list[Any]] = {
         "id": list(ids),
         "item": [found.item for _, found in batch.datapoints],
+        "operation": [operation_of(place.origin.engine, found) for place, found in batch.datapoints],
         "parse_path": [found.parse_path for _, found in batch.datapoints],
         "repairs": repairs,
     }

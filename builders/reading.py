@@ -1,4 +1,4 @@
-"""From responses to columns: salvage, and the checks of a datapoint's shape and lengths."""
+"""From responses to columns: what was found in them, and the checks of a datapoint's shape and lengths."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..generation.salvage import EMPTY, NO_DATAPOINT, Found, salvage
+from ..generation.salvage import EMPTY, NO_DATAPOINT, Found, Salvage
 from ..schema.waterfall import StepCount, Waterfall
 from .columns import Batch, Datapoint, Place
 from .label_columns import LabelNumbers
@@ -82,15 +82,14 @@ class Reader:
         """Whether it is time to take the batch."""
         return len(self._datapoints) >= BATCH_SENTENCES or len(self._tokens) >= BATCH_WORDS
 
-    def read(self, text: str, place: Place, requested: int) -> None:
+    def read(self, result: Salvage, place: Place, requested: int) -> None:
         """Take the datapoints of a response in.
 
         Args:
-            text: The response.
+            result: What the response held.
             place: The call that it answers.
             requested: Datapoints asked for; 0 where that is not known.
         """
-        result = salvage(text)
         unread = {reason: count for reason, count in result.lost.items() if reason not in _WHOLE_RESPONSE}
         returned = len(result.found) + sum(unread.values())
         self._count_returned(returned, requested, next(iter(result.lost), "not returned"))
@@ -110,6 +109,8 @@ class Reader:
         for found in result.found:
             if not result.strict:
                 self._parsed.notes[f"salvaged: {found.parse_path}"] += 1
+            for step in {change["step"] for change in found.changes}:
+                self._parsed.notes[f"changed: {step}"] += 1
             if _is_plain(found):
                 self._schema.kept += 1
                 self._lengths.kept += 1
@@ -157,12 +158,14 @@ class Reader:
             self._rejects.datapoint(Datapoint(place, found), "schema", fault)
             return
         self._schema.kept += 1
-        repairs = [
+        repairs = list(map(dict, found.changes))
+        as_text = [
             {"step": "schema", "position": position, "before": token, "after": str(token)}
             for position, token in enumerate(tokens)
             if type(token) is int
         ]
-        if repairs:
+        repairs += as_text
+        if as_text:
             self._schema.notes["a whole number as token, read as text"] += 1
         fault = length_fault(tokens, tags)
         if fault is not None:
@@ -185,8 +188,10 @@ def _is_plain(found: Found) -> bool:
     """Say whether a datapoint is texts and as many whole numbers, as nearly all are."""
     tokens, tags = found.tokens, found.tags
     return (
-        tokens is not None
+        found.fault is None
+        and tokens is not None
         and tags is not None
+        and not found.changes
         and tokens != []
         and len(tokens) == len(tags)
         and set(map(type, tokens)) == _TEXTS

@@ -96,7 +96,8 @@ class Rejects:
 
     def _id(self, place: Place, item: int) -> str:
         """Return the id that the datapoint's row would have had."""
-        return "-".join(filter(None, (self._config, place.split, str(place.index), str(item))))
+        config = place.config or self._config
+        return "-".join(filter(None, (config, place.split, str(place.index), str(item))))
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any, TextIO
 
 from ..generation.paper_rule import salvage_by_paper_rule
 from ..generation.responses import RecordedResponse, read_responses
+from ..generation.salvage import salvage
 from ..schema.errors import WrongUsageError
 from ..schema.labels import LabelSet
 from ..schema.provenance import Origin
@@ -100,9 +101,9 @@ def salvage_file(
     files = [path.resolve() for path in (raw, output, rejects) if path is not None]
     if len(set(files)) < len(files):
         raise WrongUsageError("responses, datapoints and rejects must be three different files")
-    salvage = _salvage_by_gates if rule == "default" else _salvage_by_paper_rule
+    salvage_by_rule = _salvage_by_gates if rule == "default" else _salvage_by_paper_rule
     with open_rejects(rejects) as rejected, write_atomically(output) as written:
-        return salvage(raw, labels, written, rejected, progress)
+        return salvage_by_rule(raw, labels, written, rejected, progress)
 
 
 def _salvage_by_gates(
@@ -126,7 +127,7 @@ def _salvage_by_gates(
         calls += 1
         if response.error is not None:
             continue
-        reader.read(response.text or "", place, requested=0)
+        reader.read(salvage(response.text or ""), place, requested=0)
         if reader.is_full:
             pass_on()
     pass_on()

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..schema.iob2 import OUTSIDE
+from ..schema.manifest import generated_configs, is_joint, joint_configs
 from ..schema.prices import ANSWER_TOKENS, PROMPT_TOKENS, counted_tokens
 from ..schema.provenance import PROVENANCE_COLUMNS
 from .markdown import Markdown, cell, code, count, share, table
@@ -33,6 +34,7 @@ PROVENANCE_MEANINGS = {
     "item": "The datapoint's position in the response.",
     "seed_ids": "Ids of the gold examples shown in the prompt; empty where they are not known.",
     "seed_revision": "Revision of the gold data that those come from.",
+    "operation": "What a method that asks no model did to that example; null where it does not say.",
     "prompt_sha256": "sha256 of the messages as sent; null where they are not known.",
     "sampling": "The sampling parameters as sent, as JSON.",
     "finish_reason": "Why the model stopped, in the server's word.",
@@ -47,6 +49,50 @@ def splits_of(manifest: Manifest) -> list[str]:
     return [split for split in SPLITS if split in asked]
 
 
+def joined_configs(manifest: Manifest, joint: Config) -> dict[str, Config]:
+    """Return the configs that a joint config joins, by the code of their language."""
+    return {code: manifest["configs"][name] for code, name in joint["joins"].items()}
+
+
+def language_names(manifest: Manifest, config: Config) -> dict[str, str]:
+    """Return the names of the languages of a config, by their codes."""
+    described = joined_configs(manifest, config).values() if is_joint(config) else (config,)
+    return {each["language"]["code"]: each["language"]["name"] for each in described}
+
+
+def joint_table(manifest: Manifest) -> Markdown:
+    """Show what each joint config joins, and how many examples it has of each."""
+    splits = splits_of(manifest)
+    header = [Markdown(text) for text in ("Config", "`language`", "Language", "Joins", *splits)]
+    rows = [
+        [
+            code(name),
+            code(language),
+            cell(language_names(manifest, joint)[language]),
+            code(joined),
+            *(
+                count(joint["splits"][split]["languages"][language]) if split in joint["splits"] else NONE
+                for split in splits
+            ),
+        ]
+        for name, joint in joint_configs(manifest).items()
+        for language, joined in joint["joins"].items()
+    ]
+    return table(header, rows, "llll" + "r" * len(splits))
+
+
+def types_not_labelled(manifest: Manifest) -> list[tuple[str, str, str]]:
+    """Return each joint config, entity type and language in which nobody labelled mentions of that type."""
+    return [
+        (name, label[2:], config["language"]["name"])
+        for name, joint in joint_configs(manifest).items()
+        for label in joint["labels"]
+        if label.startswith("B-")
+        for config in joined_configs(manifest, joint).values()
+        if label not in config["labels"]
+    ]
+
+
 def summary_table(manifest: Manifest) -> Markdown:
     """Show what each config is and how many examples it has."""
     splits = splits_of(manifest)
@@ -54,8 +100,8 @@ def summary_table(manifest: Manifest) -> Markdown:
     rows = [
         [
             code(name),
-            cell(config["language"]["name"]),
-            cell(config["model"]) if config["model"] else NONE,
+            cell(", ".join(language_names(manifest, config).values())),
+            cell(", ".join(_models(manifest, config))) or NONE,
             *(_examples(config, split) for split in splits),
         ]
         for name, config in manifest["configs"].items()
@@ -73,7 +119,7 @@ def usable_share_table(manifest: Manifest) -> Markdown:
             *(_usable_of_split(config["waterfall"].get(split, ())) for split in splits),
             _usable(config["totals"]),
         ]
-        for name, config in manifest["configs"].items()
+        for name, config in generated_configs(manifest).items()
     ]
     return table(header, rows, "l" + "r" * (len(splits) + 1))
 
@@ -107,7 +153,7 @@ def calls_table(manifest: Manifest) -> Markdown:
             _list(_calls(split, calls) for split, calls in config["calls"].items()),
             _list(f"{cell(key)} = {cell(value)}" for key, value in config["sampling"].items()),
         ]
-        for name, config in manifest["configs"].items()
+        for name, config in generated_configs(manifest).items()
     ]
     return table([Markdown(text) for text in header], rows, "llrrll")
 
@@ -117,17 +163,17 @@ def costs_table(manifest: Manifest) -> Markdown:
 
     Empty where nobody has any.
     """
+    generated = generated_configs(manifest)
     columns = [
         (heading, side, cells)
         for heading, side, of_config in _COST_COLUMNS
-        if any(cells := [of_config(config) for config in manifest["configs"].values()])
+        if any(cells := [of_config(config) for config in generated.values()])
     ]
     if not columns:
         return Markdown("")
     header = [Markdown("Config"), *(Markdown(heading) for heading, _, _ in columns)]
     rows = [
-        [code(name), *(cells[row] or NONE for _, _, cells in columns)]
-        for row, name in enumerate(manifest["configs"])
+        [code(name), *(cells[row] or NONE for _, _, cells in columns)] for row, name in enumerate(generated)
     ]
     return table(header, rows, "l" + "".join(side for _, side, _ in columns))
 
@@ -182,7 +228,13 @@ def contamination_table(manifest: Manifest) -> Markdown:
     """Show how many datapoints were dropped because they stand in gold data."""
     header = [Markdown(text) for text in ("Config", *CONTAMINATION_KINDS.values())]
     rows = [
-        [code(name), *(_matches(config, kind) for kind in CONTAMINATION_KINDS)]
+        [
+            code(name),
+            *(
+                _matches(config["contamination"][kind]) if _is_compared(manifest, config, kind) else NONE
+                for kind in CONTAMINATION_KINDS
+            ),
+        ]
         for name, config in manifest["configs"].items()
     ]
     return table(header, rows, "lrrrr")
@@ -302,14 +354,23 @@ def _types(counts: Mapping[str, int]) -> Markdown:
     return _list(f"{cell(type_)} {count(number)}" for type_, number in counts.items())
 
 
-def _matches(config: Config, kind: str) -> Markdown:
+def _is_compared(manifest: Manifest, config: Config, kind: str) -> bool:
+    if is_joint(config):
+        return kind in config["contamination"] and any(
+            _is_compared(manifest, each, kind) for each in joined_configs(manifest, config).values()
+        )
     if kind == "seed_copies":
-        compared = config["prompt"] is not None
-    else:
-        compared = kind.removeprefix("gold_") in config["gold"]["splits"]
-    if not compared:
-        return NONE
-    matches = config["contamination"][kind]
+        return config["prompt"] is not None
+    return kind.removeprefix("gold_") in config["gold"]["splits"]
+
+
+def _models(manifest: Manifest, config: Config) -> list[str]:
+    """Return the models that wrote a config, or those that it joins."""
+    described = joined_configs(manifest, config).values() if is_joint(config) else (config,)
+    return list(dict.fromkeys(each["model"] for each in described if each["model"]))
+
+
+def _matches(matches: Mapping[str, int]) -> Markdown:
     return Markdown(f"{count(matches['exact'])} + {count(matches['normalised'])}")
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..schema.errors import DataError
 from ..schema.iob2 import mentions
-from ..schema.manifest import read_manifest
+from ..schema.manifest import generated_configs, joint_configs, read_manifest
 from ..schema.methods import OFFLINE
 from ..schema.waterfall import EXAMPLES_A_STEP, STEPS
 from ..sources.files import write_atomically
@@ -23,7 +23,8 @@ from . import card_tables
 from .front_matter import front_matter, one_line
 from .kept_text import kept_text
 from .markdown import Markdown, cell, code, count, fenced, prose, share
-from .method_texts import method_texts, origin_text
+from .method_findings import method_findings
+from .method_texts import TAGS_TEXT, method_texts, origin_text
 from .rendering import rendered_card, template
 from .waterfall_table import waterfall_markdown
 
@@ -138,7 +139,9 @@ def _body(manifest: Mapping[str, Any]) -> str:
         "lines": _lines,
     }
     configs = manifest["configs"]
+    generated = generated_configs(manifest)
     gold = _distinct_gold(manifest)
+    of_gold = (facts["citation"] for _, facts in gold)
     return template("dataset_card.md.jinja", filters).render(
         manifest=manifest,
         release=manifest["release"],
@@ -148,8 +151,11 @@ def _body(manifest: Mapping[str, Any]) -> str:
         sharded_provenance=any(len(config["provenance"]["files"]) > 1 for config in configs.values()),
         pinned=f', revision="v{manifest["version"]}"' if "version" in manifest else "",
         tables=card_tables,
-        method_texts=method_texts(configs.values()),
-        origin=origin_text(configs.values()),
+        generated=generated,
+        joint=joint_configs(manifest),
+        method_texts=method_texts(generated.values()),
+        method_findings=method_findings(generated),
+        origin=origin_text(generated.values()),
         dropped_splits=[
             (name, split, reason)
             for name, config in configs.items()
@@ -160,9 +166,17 @@ def _body(manifest: Mapping[str, Any]) -> str:
         samples={name: _samples(config) for name, config in configs.items()},
         step_examples={name: _step_examples(config) for name, config in configs.items()},
         gold=gold,
-        curated={name: config for name, config in configs.items() if config["curation"] is not None},
-        citations=list(dict.fromkeys(facts["citation"] for _, facts in gold if facts["citation"])),
+        curated={name: config for name, config in generated.items() if config["curation"] is not None},
+        real_text=[name for name, config in generated.items() if config["method"] == TAGS_TEXT],
+        citations=list(dict.fromkeys(filter(None, [*_citations_of_texts(generated), *of_gold]))),
     )
+
+
+def _citations_of_texts(generated: Mapping[str, Any]) -> list[str | None]:
+    found = (
+        config.get("method_findings", {}) for config in generated.values() if config["method"] == TAGS_TEXT
+    )
+    return [findings.get("citation") for findings in found]
 
 
 def _pattern(shards: Sequence[Mapping[str, Any]]) -> str:
@@ -225,7 +239,7 @@ def _step_examples(config: Mapping[str, Any]) -> str:
 def _seeds_from_other_splits(manifest: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     return [
         (name, split, config["seeds_from"][split])
-        for name, config in manifest["configs"].items()
+        for name, config in generated_configs(manifest).items()
         for split in config["waterfall"]
         if config["seeds_from"].get(split, "train") != "train"
     ]
@@ -234,7 +248,7 @@ def _seeds_from_other_splits(manifest: Mapping[str, Any]) -> list[tuple[str, str
 def _distinct_prompts(manifest: Mapping[str, Any]) -> list[tuple[Sequence[str], Mapping[str, Any] | None]]:
     """Return the configs that share each prompt, and the prompt; None where it is not known."""
     names: dict[str, list[str]] = {}
-    for name, config in manifest["configs"].items():
+    for name, config in generated_configs(manifest).items():
         if config["engine"] != OFFLINE:
             names.setdefault(json.dumps(config["prompt"]), []).append(name)
     return [(sharing, json.loads(prompt)) for prompt, sharing in names.items()]
@@ -246,6 +260,6 @@ def _distinct_gold(manifest: Mapping[str, Any]) -> list[tuple[str, Mapping[str, 
             config["language"]["name"],
             config["gold"],
         )
-        for config in manifest["configs"].values()
+        for config in generated_configs(manifest).values()
     }
     return list(distinct.values())

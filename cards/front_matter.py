@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import yaml
 
+from ..schema.manifest import generated_configs, is_joint
 from .markdown import legible
+from .method_texts import TAGS_TEXT
 
 _SIZE_CATEGORIES = (
     (1_000, "n<1K"),
@@ -25,7 +27,8 @@ _LARGEST_CATEGORY = "1B<n<10B"
 def front_matter(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Return the keys of a card's metadata, in the order in which they are written."""
     configs = manifest["configs"]
-    tags = list(dict.fromkeys(config["language"]["tag"] for config in configs.values()))
+    generated = generated_configs(manifest).values()
+    tags = list(dict.fromkeys(config["language"]["tag"] for config in generated))
     languages = list(dict.fromkeys(tag.partition("-")[0] for tag in tags))
     infos = [_dataset_info(name, config) for name, config in configs.items()]
     return {
@@ -36,7 +39,7 @@ def front_matter(manifest: Mapping[str, Any]) -> dict[str, Any]:
         **({"license": one_line(manifest["license"])} if manifest["license"] else {}),
         "tags": ["synthetic", "synthner"],
         "annotations_creators": ["machine-generated"],
-        "language_creators": ["machine-generated"],
+        "language_creators": _language_creators(generated),
         "multilinguality": ["monolingual" if len(languages) == 1 else "multilingual"],
         "size_categories": [_size_category(manifest)],
         "source_datasets": _source_datasets(manifest),
@@ -74,6 +77,7 @@ def _dataset_info(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
             {"name": "id", "dtype": "string"},
             {"name": "tokens", "list": "string"},
             {"name": "ner_tags", "list": {"class_label": {"names": labels}}},
+            *([{"name": "language", "dtype": "string"}] if is_joint(config) else []),
         ],
         "splits": [
             {"name": split, "num_bytes": facts["num_bytes"], "num_examples": facts["examples"]}
@@ -84,15 +88,25 @@ def _dataset_info(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _language_creators(configs: Iterable[Mapping[str, Any]]) -> list[str]:
+    found = {config["method"] == TAGS_TEXT for config in configs}
+    return [
+        creator for is_text, creator in ((False, "machine-generated"), (True, "found")) if is_text in found
+    ]
+
+
 def _size_category(manifest: Mapping[str, Any]) -> str:
+    # What a joint config holds is in the configs that it joins, too.
     examples = sum(
-        split["examples"] for config in manifest["configs"].values() for split in config["splits"].values()
+        split["examples"]
+        for config in generated_configs(manifest).values()
+        for split in config["splits"].values()
     )
     return next((name for limit, name in _SIZE_CATEGORIES if examples < limit), _LARGEST_CATEGORY)
 
 
 def _source_datasets(manifest: Mapping[str, Any]) -> list[str]:
-    hub_ids = [config["gold"]["hub"] for config in manifest["configs"].values()]
+    hub_ids = [config["gold"]["hub"] for config in generated_configs(manifest).values()]
     extended = [f"extended|{one_line(hub_id)}" for hub_id in dict.fromkeys(hub_ids) if hub_id]
     return extended or ["original"]
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..builders.changes import ConfigChange, ReleaseChanges, RowChanges
+from ..schema.waterfall import JOINED
 from .markdown import Markdown, cell, code, count, fenced, table
 from .release_changes import changes_markdown
 
@@ -85,7 +86,7 @@ def _built(manifest: Mapping[str, Any]) -> Markdown:
         [
             code(name),
             code(split),
-            count(steps[0]["kept"]),
+            _requested(steps),
             count(steps[-1]["kept"]),
         ]
         for name, config in manifest["configs"].items()
@@ -93,6 +94,11 @@ def _built(manifest: Mapping[str, Any]) -> Markdown:
     ]
     header = [Markdown(text) for text in ("Config", "Split", "Requested", "To be published")]
     return Markdown(f"### Built\n\n{table(header, rows, align='llrr')}")
+
+
+def _requested(steps: list[dict[str, Any]]) -> Markdown:
+    """Say how many datapoints were asked for; nothing is asked for a joint config."""
+    return Markdown("–") if steps[0]["step"] == JOINED else count(steps[0]["kept"])
 
 
 def _published(outcome: Mapping[str, Any], *, is_rehearsed: bool) -> Markdown:

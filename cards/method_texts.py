@@ -8,10 +8,32 @@ from typing import Any
 from ..schema.methods import OFFLINE
 from .markdown import Markdown, cell
 
+TAGS_TEXT = "few_shot_tagging"
+"""The method whose sentences are those of a text, not a model's."""
+
 _TEXTS = {
     "seeded": (
         "**Seeded** (Kamath & Vajjala, 2025): each of k calls shows the model m gold examples and asks for n "
         "new ones; a sentence in the answer is a datapoint."
+    ),
+    "entity_guided": (
+        "**Entity-guided** (Santoso et al., 2024): the entities of gold are the first lists. A model writes "
+        "sentences around entities drawn from them, and puts others into their places, which go into the "
+        "lists. Each sentence is a datapoint; the table of entity lists below tells what was done."
+    ),
+    "attribute_guided": (
+        "**Attribute-guided** (ProgGen; Heng et al., 2024): the model is asked for values of attributes and "
+        "for entities; each call requires some of them of new sentences, whose entities the model lists. It "
+        "is asked again about the entities that it was least sure of, where that is known. Each sentence is "
+        "a datapoint."
+    ),
+    TAGS_TEXT: (
+        "**Few-shot tagging**: each call shows the model labelled gold sentences and asks for the labels of "
+        "sentences from a text. Words and sentences are those of the text; labels are the model's."
+    ),
+    "paraphrase": (
+        "**Paraphrase**: the model says a gold sentence in other words, with its mentions marked; each "
+        "paraphrase is a datapoint, labelled as its marks say."
     ),
     "simple_augmentation": (
         "**Simple augmentation** (Dai & Adel, 2020): words and mentions of a gold sentence are replaced by "
@@ -22,10 +44,28 @@ _TEXTS = {
         "replaced by others of the same type and the same cluster of word vectors; each variant is a "
         "datapoint. No model is asked."
     ),
+    "masked_entity_model": (
+        "**Masked entity language modelling** (Zhou et al., 2022): words of the mentions of a gold sentence "
+        "are replaced by what a masked language model, fine-tuned on gold train, finds likely there beside "
+        "the label; each variant is a datapoint."
+    ),
+    "back_translation": (
+        "**Back-translation** (Yaseen & Langer, 2021): what stands between the mentions of a gold sentence "
+        "is translated into another language and back, and mentions stay as they are; each variant is a "
+        "datapoint."
+    ),
 }
 
 _BY_MODELS = "written and labelled by language models"
 _BY_CHANGE = "made from human-annotated ones by replacing and moving words"
+_BY_METHOD = {
+    TAGS_TEXT: "taken from the texts named below and labelled by language models",
+    "paraphrase": "made from human-annotated ones by language models that said them in other words",
+    "masked_entity_model": "made from human-annotated ones by a language model that put other words into "
+    "their mentions",
+    "back_translation": "made from human-annotated ones by translating what stands between their mentions "
+    "into another language and back",
+}
 
 
 def method_texts(configs: Iterable[Mapping[str, Any]]) -> list[Markdown]:
@@ -36,8 +76,9 @@ def method_texts(configs: Iterable[Mapping[str, Any]]) -> list[Markdown]:
 
 def origin_text(configs: Iterable[Mapping[str, Any]]) -> Markdown:
     """Say who wrote the sentences of some configs."""
-    asks_no_model = {config["engine"] == OFFLINE for config in configs}
-    ways = [
-        way for is_offline, way in ((False, _BY_MODELS), (True, _BY_CHANGE)) if is_offline in asks_no_model
-    ]
+    found = {
+        _BY_METHOD.get(config["method"], _BY_CHANGE if config["engine"] == OFFLINE else _BY_MODELS)
+        for config in configs
+    }
+    ways = [way for way in (_BY_MODELS, _BY_CHANGE, *_BY_METHOD.values()) if way in found]
     return Markdown(", or ".join(ways))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -37,7 +37,10 @@ class Call:
         base_url: Address of the server; for a recorded response the name and hash of its file.
         seed_ids: Ids of the gold examples shown in the prompt.
         seed_revision: Revision of the gold data that they come from.
-        datapoints: How many datapoints are asked for; 0 where that is not known.
+        datapoints: How many datapoints are asked for; 0 where that is not known, or where the answer serves
+            later calls.
+        step: What the call is for, for a method whose calls are not all alike.
+        about: What the method must know to read the answer, as JSON; it is not sent.
     """
 
     config: str
@@ -52,6 +55,8 @@ class Call:
     seed_ids: tuple[str, ...]
     seed_revision: str
     datapoints: int
+    step: str = ""
+    about: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def request(self) -> str:

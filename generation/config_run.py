@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from itertools import islice
@@ -57,12 +58,14 @@ class ConfigRun:
         self.outcomes: dict[Outcome, int] = {"answered": 0, "failed": 0}
         self.cost = 0.0
         self.beyond_max_cost = 0
+        self._failed: Counter[str] = Counter()
         self._folder = release.folder
         self._journal = journal
         self._budget = budget
         self._watcher = watcher
         self._replays = config.generator.engine == REPLAYS
         self._memory = _Memory(journal, config.name)
+        self._began: int | None = None
         engine = engine_of(config)
         self._limited = budget.limit is not None and config.generator.engine not in (REPLAYS, OFFLINE)
         self._price = CallPrice(config, engine.price_share, limited=self._limited)
@@ -103,7 +106,7 @@ class ConfigRun:
             DataError, EngineError, KeyboardInterrupt: As `generate` does.
         """
         if isinstance(self._engine, SubmittingEngine) and self._has_work:
-            self._engine.submit(self._affordable(self._journal.pending(self.config.name)), self)
+            self._engine.submit(self._affordable(self._untried()), self)
 
     def ask(self) -> None:
         """Ask for every planned call that has no answer, as far as the money goes.
@@ -118,17 +121,22 @@ class ConfigRun:
             with self._journal.transaction():
                 self._engine.run(self._journal.pending(self.config.name), self)
             return
-        began, before = self._journal.moment(), -1
+        if self._began is None:
+            # A call that fails from here on is not asked again by this run, whatever rounds may follow.
+            self._began = self._journal.moment()
+        before = -1
         # While calls are under way, the most that they may cost is kept for them. They mostly cost less: what
         # is left then pays for others.
         while self._asked > before:
             before = self._asked
-            pending = self._journal.pending(self.config.name, untried_since=began)
-            self._engine.run(self._affordable(pending), self)
+            self._engine.run(self._affordable(self._untried()), self)
             self._budget.forget_promises(self.config.name)
             if not self._limited:
                 return
-        self.beyond_max_cost = sum(1 for _ in self._journal.pending(self.config.name, untried_since=began))
+        self.beyond_max_cost = sum(1 for _ in self._untried())
+
+    def _untried(self) -> Iterator[Call]:
+        return self._journal.pending(self.config.name, untried_since=self._began)
 
     def __call__(self, call: Call, reply: Reply) -> None:
         """Keep a reply; see `Record`."""
@@ -145,6 +153,7 @@ class ConfigRun:
             self._budget.settle(call, cost)
             self.cost += cost.known or 0.0
             outcome: Outcome = "failed" if reply.error else "answered"
+            self._failed[call.split] += outcome == "failed"
             self.outcomes[outcome] += 1
             self._watcher.advance(self.config.name, call.split, outcome, cost.known)
 
@@ -166,7 +175,7 @@ class ConfigRun:
     def _to_ask(self) -> dict[str, int]:
         return {
             # What a recording does not hold will not be in it the next time either.
-            split: count.planned - count.answered - (count.failed if self._replays else 0)
+            split: count.planned - count.answered - (count.failed if self._replays else self._failed[split])
             for split, count in self._journal.progress(self.config.name).items()
         }
 

@@ -21,7 +21,7 @@ from ..sources.gold import Gold
 from .budget import CallPrice, longest_answer
 from .calls import Call, canonical_json
 from .engines import engine_of
-from .formats import render_datapoint
+from .formats import FORMATS, render_datapoint
 from .journal import Journal
 
 # So many answers say what an answer takes; older ones would add time and nothing else.
@@ -82,7 +82,8 @@ class Estimate:
     """What the calls that a run would ask for are expected to take.
 
     Attributes:
-        calls: The calls.
+        calls: The calls that are known.
+        later: Calls that will follow from answers, at most; low ends are without them, high ends with all.
         prompt_tokens: Tokens of their prompts.
         answer_tokens: Tokens of their answers.
         measured_on: Answers that tokens were measured on; 0 where all is guessed.
@@ -93,6 +94,7 @@ class Estimate:
     """
 
     calls: int
+    later: int
     prompt_tokens: Range
     answer_tokens: Range
     measured_on: int
@@ -105,6 +107,7 @@ class Estimate:
         """Return the figures as `--json` prints them."""
         return {
             "calls": self.calls,
+            "later": self.later,
             "prompt_tokens": self.prompt_tokens.as_json(),
             "answer_tokens": self.answer_tokens.as_json(),
             "measured_on": self.measured_on,
@@ -189,8 +192,8 @@ class Estimator:
         longest = longest_answer(call)
         self._calls += 1
         self._prompts += _guess_of_prompt(call)
-        self._answers += self._of_a_datapoint[call.split].times(call.datapoints).at_most(longest)
-        self._datapoints += call.datapoints
+        self._answers += self._of_a_datapoint[call.split].times(_answered(call)).at_most(longest)
+        self._datapoints += _answered(call)
         if self._longest_answers is not None:
             self._longest_answers = None if longest is None else self._longest_answers + longest
         if self._room.left is not None:
@@ -198,8 +201,12 @@ class Estimator:
             self._dearest = max(self._dearest or 0.0, at_most)
             self._fitting += self._room.take(at_most)
 
-    def estimate(self) -> Estimate:
-        """Return what the calls take together."""
+    def estimate(self, later: int = 0) -> Estimate:
+        """Return what the calls take together.
+
+        Args:
+            later: Further calls that will follow from answers, at most; taken to be like the known ones.
+        """
         prompts, answers = self._prompts, self._answers
         measured, is_elsewhere = self._measured()
         if measured is not None:
@@ -211,8 +218,13 @@ class Estimator:
                 prompts, answers = prompts.around(of_prompts), answers.around(of_answers)
             else:
                 prompts, answers = Range(of_prompts, of_prompts), Range(of_answers, of_answers)
+        if later and self._calls:
+            prompts, answers = (
+                Range(each.low, each.high * (1 + later / self._calls)) for each in (prompts, answers)
+            )
         return Estimate(
             calls=self._calls,
+            later=later,
             prompt_tokens=prompts,
             answer_tokens=answers,
             measured_on=measured.answers if measured else 0,
@@ -253,7 +265,12 @@ class Estimator:
         examples = self._gold.splits.get(self._config.generator.seeds_from[call.split], ())
         step = max(1, len(examples) // _EXAMPLES_AT_MOST)
         texts = list(
-            as_answered(self._format, examples[::step], self._gold.labels, structured=call.schema is not None)
+            as_answered(
+                self._format if self._format in FORMATS else "spans",
+                examples[::step],
+                self._gold.labels,
+                structured=call.schema is not None,
+            )
         )
         total = sum(map(guess_tokens, texts), Range())
         return total.times(1 / len(texts)) if texts else total
@@ -315,22 +332,29 @@ def _measure(journal: Journal, configs: Iterable[str], *, like: Call) -> _Measur
     for config in configs:
         for call, usage in journal.latest_usage(config, _MEASURED_AT_MOST):
             prompt, answer = counted_tokens(usage, PROMPT_TOKENS), counted_tokens(usage, ANSWER_TOKENS)
-            if not prompt or answer is None or not call.datapoints or _form(call) != _form(like):
+            if not prompt or answer is None or not _answered(call) or _form(call) != _form(like):
                 continue
             answers += 1
             tokens_of_prompts += prompt
             guess_of_prompts += _guess_of_prompt(call).middle
             tokens_of_answers += answer
-            datapoints += call.datapoints
+            datapoints += _answered(call)
     if not answers:
         return None
     return _Measured(answers, tokens_of_prompts, guess_of_prompts, tokens_of_answers, datapoints)
 
 
+def _answered(call: Call) -> int:
+    """Return how many datapoints an answer is as long as: one where it serves later calls."""
+    return call.datapoints or (1 if call.step else 0)
+
+
 def _form(call: Call) -> tuple[object, ...]:
     """Return what answers must have in common to be compared: the model, and how datapoints are written.
 
-    The last line of a prompt is an example, which begins with the key that its format has.
+    The last line of a seeded prompt is an example, which begins with the key that its format has.
     """
+    if call.step:
+        return call.model, call.schema is None, call.step
     last = call.messages[-1]["content"].rpartition("\n")[2] if call.messages else ""
     return call.model, call.schema is None, last.partition(":")[0]

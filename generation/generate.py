@@ -10,9 +10,11 @@ from ..release import Config, Release
 from ..sources.gold import Gold
 from .accounts import ConfigCost, account_of
 from .budget import Budget
-from .config_run import ConfigRun
+from .config_run import REPLAYS, ConfigRun
 from .journal import Journal, Progress
+from .methods import METHODS
 from .plan import chosen_configs, planned_calls
+from .rounds import Rounds
 from .watching import Unwatched, Watcher
 
 
@@ -26,6 +28,7 @@ class ConfigStatus:
         failures: Its failed calls by reason, the most frequent first.
         finish_reasons: Its answered calls by why the model stopped, the most frequent first.
         cost: What its calls have cost, as far as it is known; None where no prices are known.
+        remarks: What its method has to say, a sentence each.
     """
 
     engine: str
@@ -33,6 +36,7 @@ class ConfigStatus:
     failures: Mapping[str, int]
     finish_reasons: Mapping[str, int]
     cost: ConfigCost | None
+    remarks: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the figures as `--json` prints them."""
@@ -44,6 +48,7 @@ class ConfigStatus:
             "failures": dict(self.failures),
             "finish_reasons": dict(self.finish_reasons),
             "cost": self.cost and asdict(self.cost),
+            **({"remarks": list(self.remarks)} if self.remarks else {}),
         }
 
 
@@ -95,8 +100,8 @@ def generate(
 ) -> GenerateSummary:
     """Ask for every planned call that has no answer yet.
 
-    All calls are planned before the first is sent. Every reply is in the journal before anything else
-    happens to it, so a run can end at any moment and be started again.
+    All calls are planned before the first is sent, but those that follow from answers. Every reply is in the
+    journal before anything else happens to it, so a run can end at any moment and be started again.
 
     Args:
         release: The release.
@@ -116,14 +121,18 @@ def generate(
         gold: dict[str, Gold] = {}
         told = watcher or Unwatched()
         runs = [ConfigRun(config, release, journal, budget, told, gold) for config in configs]
-        for config, calls in planned_calls(release, configs, gold):
+        rounds = Rounds(journal, settle=True)
+        for config, calls in planned_calls(release, configs, gold, rounds):
             journal.plan(config.name, calls)
-        for run in runs:
-            run.check()
-        for run in runs:
-            run.submit()
-        for run in runs:
-            run.ask()
+        to_ask = runs
+        while to_ask:
+            for run in to_ask:
+                run.check()
+            for run in to_ask:
+                run.submit()
+            for run in to_ask:
+                run.ask()
+            to_ask = [run for run in to_ask if _has_grown(run.config, release, journal, gold, rounds)]
         costs = [run.cost for run in runs if run.config.generator.prices is not None]
         return GenerateSummary(
             answered=sum(run.outcomes["answered"] for run in runs),
@@ -135,6 +144,18 @@ def generate(
             max_cost=release.max_cost,
             currency=release.currency,
         )
+
+
+def _has_grown(
+    config: Config, release: Release, journal: Journal, gold: dict[str, Gold], rounds: Rounds
+) -> bool:
+    """Plan a config anew with the answers that there are now; say whether calls were added."""
+    if METHODS[config.generator.method].most_calls is None or config.generator.engine == REPLAYS:
+        return False
+    before = sum(count.planned for count in journal.progress(config.name).values())
+    for _, calls in planned_calls(release, [config], gold, rounds):
+        journal.plan(config.name, calls)
+    return sum(count.planned for count in journal.progress(config.name).values()) > before
 
 
 def status(release: Release, *, only: Collection[str] | None = None) -> dict[str, ConfigStatus]:
@@ -159,6 +180,14 @@ def _status(journal: Journal, configs: list[Config]) -> dict[str, ConfigStatus]:
             journal.failures(config.name),
             journal.finish_reasons(config.name),
             account_of(config, journal).cost,
+            _remarks(config, journal),
         )
         for config in configs
     }
+
+
+def _remarks(config: Config, journal: Journal) -> tuple[str, ...]:
+    remarks = METHODS[config.generator.method].remarks
+    if remarks is None or config.generator.engine == REPLAYS:
+        return ()
+    return tuple(remarks(config, journal.answers(config.name)))

@@ -24,7 +24,7 @@ from ..schema.errors import DataError, SynthnerError
 from .budget import NO_COST, Cost
 from .calls import Call, Reply, canonical_json
 
-VERSION = 2
+VERSION = 3
 BUSY_SECONDS = 30.0
 
 # Calls read at a time: enough to keep a server busy, and little memory.
@@ -33,6 +33,10 @@ _PAGE = 256
 _MEMORY = """
     CREATE TABLE memory (config TEXT NOT NULL, name TEXT NOT NULL, text TEXT NOT NULL,
                          PRIMARY KEY (config, name)) WITHOUT ROWID
+"""
+
+_ROUNDS = """
+    CREATE TABLE rounds (name TEXT PRIMARY KEY, last_reply INTEGER NOT NULL) WITHOUT ROWID
 """
 
 _TABLES = (
@@ -47,6 +51,8 @@ _TABLES = (
         seed_ids TEXT NOT NULL,
         seed_revision TEXT NOT NULL,
         datapoints INTEGER NOT NULL,
+        step TEXT NOT NULL DEFAULT '',
+        about TEXT NOT NULL DEFAULT '{}',
         PRIMARY KEY (config, split, number)
     ) WITHOUT ROWID
     """,
@@ -70,6 +76,7 @@ _TABLES = (
     "CREATE INDEX replies_of_a_request ON replies (key, error IS NOT NULL)",
     "CREATE TABLE generating (process INTEGER NOT NULL)",
     _MEMORY,
+    _ROUNDS,
 )
 
 # What each version added to the one before.
@@ -78,12 +85,17 @@ _UPGRADES = {
         "ALTER TABLE replies ADD COLUMN lost_attempts INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE replies ADD COLUMN cost_at_most REAL",
         _MEMORY,
-    )
+    ),
+    2: (
+        "ALTER TABLE plan ADD COLUMN step TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE plan ADD COLUMN about TEXT NOT NULL DEFAULT '{}'",
+        _ROUNDS,
+    ),
 }
 
 _PLANNED = """
     SELECT plan.config, plan.split, plan.number, plan.engine, plan.seed_ids, plan.seed_revision,
-           plan.datapoints, requests.request, plan.key
+           plan.datapoints, plan.step, plan.about, requests.request, plan.key
     FROM plan JOIN requests ON requests.key = plan.key
 """
 _IS_ANSWERED = "EXISTS (SELECT 1 FROM replies WHERE replies.key = plan.key AND (error IS NOT NULL) = 0)"
@@ -204,7 +216,8 @@ class Journal:
             for call in calls:
                 self._keep_request(call)
                 self._database.execute(
-                    "INSERT INTO plan VALUES (?, ?, ?, ?, ?, CAST(? AS TEXT), CAST(? AS TEXT), ?)",
+                    "INSERT INTO plan VALUES "
+                    "(?, ?, ?, ?, ?, CAST(? AS TEXT), CAST(? AS TEXT), ?, ?, CAST(? AS TEXT))",
                     (
                         config,
                         call.split,
@@ -214,6 +227,8 @@ class Journal:
                         _encode(canonical_json(list(call.seed_ids))),
                         _encode(call.seed_revision),
                         call.datapoints,
+                        call.step,
+                        _encode(canonical_json(dict(call.about))),
                     ),
                 )
             self._forget_requests_never_sent()
@@ -369,6 +384,28 @@ class Journal:
             reply = self._database.execute(_REPLY, (key,)).fetchone()
         return reply is not None and reply[5] is None
 
+    def is_tried(self, key: str) -> bool:
+        """Say whether a request was sent at all, whatever came of it."""
+        with self._explained():
+            return self._database.execute(_REPLY, (key,)).fetchone() is not None
+
+    def answers_until(self, keys: Iterable[str], moment: int) -> list[Reply | None]:
+        """Return the answer that each request had at a moment, as `moment` named it, or None."""
+        first = _REPLY.replace("WHERE key = ?", "WHERE key = ? AND (error IS NOT NULL) = 0 AND id <= ?")
+        with self._explained():
+            return [_reply(self._database.execute(first, (key, moment)).fetchone()) for key in keys]
+
+    def end_of_round(self, name: str) -> int | None:
+        """Return the last moment of a round that has ended; None while it has not."""
+        with self._explained():
+            row = self._database.execute("SELECT last_reply FROM rounds WHERE name = ?", (name,)).fetchone()
+        return row[0] if row else None
+
+    def end_round(self, name: str, moment: int) -> None:
+        """Remember that a round has ended: what is answered after this moment does not belong to it."""
+        with self.transaction():
+            self._database.execute("INSERT OR IGNORE INTO rounds VALUES (?, ?)", (name, moment))
+
     def failures(self, config: str) -> dict[str, int]:
         """Count the failed calls by the reason of their last failure, the most frequent reason first."""
         counts = (
@@ -514,7 +551,7 @@ def _decode(data: bytes) -> str:
 
 
 def _call(row: tuple[Any, ...]) -> Call:
-    config, split, number, engine, seed_ids, seed_revision, datapoints, request, key = row
+    config, split, number, engine, seed_ids, seed_revision, datapoints, step, about, request, key = row
     sent = json.loads(request)
     call = Call(
         config=config,
@@ -529,6 +566,8 @@ def _call(row: tuple[Any, ...]) -> Call:
         seed_ids=tuple(json.loads(seed_ids)),
         seed_revision=seed_revision,
         datapoints=datapoints,
+        step=step,
+        about=json.loads(about) if about != "{}" else {},
     )
     # Known already; making them again would cost more than all else here.
     vars(call).update(request=request, key=key)

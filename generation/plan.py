@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -16,8 +16,10 @@ from .calls import Call
 from .engines import endpoint, recorded
 from .estimate import Estimate, Estimator, Range, Room
 from .journal import Journal
-from .methods import METHODS, MethodContext
+from .methods import METHODS, MethodContext, Reading
 from .methods.seeded import default_format
+from .rounds import NO_ROUNDS, Rounds
+from .salvage import salvage
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class SplitPlan:
         answered: Those that the journal has an answer for already.
         datapoints: Datapoints asked for by all of them.
         characters_to_send: Characters of the prompts that are still to be sent.
+        later: Further calls that will follow from answers, at most.
     """
 
     seeds_from: str | None
@@ -37,6 +40,7 @@ class SplitPlan:
     answered: int
     datapoints: int
     characters_to_send: int
+    later: int = 0
 
     @property
     def to_ask(self) -> int:
@@ -49,6 +53,7 @@ class ConfigPlan:
     """What a run would do for a config, before anything is spent.
 
     Attributes:
+        method: How its data is made.
         engine: Who would be asked.
         model: The model.
         format: How datapoints are written; None where nothing is asked and the release does not say.
@@ -59,6 +64,7 @@ class ConfigPlan:
         estimate: What the calls that a run would ask for are expected to take; None for recorded responses.
     """
 
+    method: str
     engine: str
     model: str
     format: str | None
@@ -71,6 +77,7 @@ class ConfigPlan:
     def as_json(self) -> dict[str, Any]:
         """Return the plan as `--json` prints it."""
         return {
+            "method": self.method,
             "engine": self.engine,
             "model": self.model,
             "format": self.format,
@@ -84,6 +91,7 @@ class ConfigPlan:
                     "to_ask": plan.to_ask,
                     "datapoints": plan.datapoints,
                     "characters_to_send": plan.characters_to_send,
+                    "later": plan.later,
                 }
                 for split, plan in self.splits.items()
             },
@@ -149,12 +157,14 @@ def plan_summary(release: Release, *, only: Collection[str] | None = None) -> Pl
         spent = journal.spent() if journal else 0.0
         room = Room(None if release.max_cost is None else release.max_cost - spent)
         plans = {}
-        for config, calls in planned_calls(release, configs, gold):
+        rounds = Rounds(journal)
+        for config, calls in planned_calls(release, configs, gold, rounds):
             format_, estimator = prompt_format(config), None
             if config.generator.engine not in ("recorded", OFFLINE) and format_ is not None:
                 of_language = gold[config.language.code]
                 estimator = Estimator(config, release, journal, format_=format_, gold=of_language, room=room)
-            plans[config.name] = _config_plan(config, calls, is_answered, estimator)
+            most = most_calls(config, release, gold, rounds)
+            plans[config.name] = _config_plan(config, calls, is_answered, estimator, most)
         return PlanSummary(plans, release.currency, spent, release.max_cost)
 
 
@@ -163,9 +173,12 @@ def prompt_format(config: Config) -> str | None:
 
     None for recorded responses whose release does not say, and where no model is asked.
     """
+    of_method = METHODS[config.generator.method].format
+    if isinstance(of_method, str):
+        return of_method
     if config.generator.format or config.generator.engine in ("recorded", OFFLINE):
         return config.generator.format
-    return default_format(endpoint(config))
+    return of_method(config) if of_method else default_format(endpoint(config))
 
 
 def chosen_configs(release: Release, only: Collection[str] | None) -> list[Config]:
@@ -177,12 +190,20 @@ def chosen_configs(release: Release, only: Collection[str] | None) -> list[Confi
     names = [config.name for config in release.configs]
     for name in only or ():
         if name not in names:
+            if name in release.config_names:
+                raise WrongUsageError(
+                    f"nothing is asked for the joint config `{name}`",
+                    hint="It is made by `synthner build` from the configs that it joins.",
+                )
             raise WrongUsageError(f"`{name}` is no config of this release", hint=nearest(name, names))
     return [config for config in release.configs if not only or config.name in only]
 
 
 def planned_calls(
-    release: Release, configs: list[Config], gold: dict[str, Gold] | None = None
+    release: Release,
+    configs: Sequence[Config],
+    gold: dict[str, Gold] | None = None,
+    rounds: Rounds = NO_ROUNDS,
 ) -> Iterator[tuple[Config, Iterator[Call]]]:
     """Plan the calls of each config; gold is read once a language.
 
@@ -190,6 +211,7 @@ def planned_calls(
         release: The release.
         configs: Those of its configs that are planned.
         gold: Gold data by language code, for whoever needs it besides: what is read is put into it.
+        rounds: The answers there are, which later calls may follow from.
 
     Raises:
         ReleaseError: If a config cannot be planned.
@@ -201,16 +223,19 @@ def planned_calls(
             yield config, recorded.plan(config, release.folder)
             continue
         method = METHODS[config.generator.method]
-        yield config, method.plan(method_context(config, release, gold))
+        yield config, method.plan(method_context(config, release, gold, rounds))
 
 
-def method_context(config: Config, release: Release, gold: dict[str, Gold]) -> MethodContext:
+def method_context(
+    config: Config, release: Release, gold: dict[str, Gold], rounds: Rounds = NO_ROUNDS
+) -> MethodContext:
     """Return what a config's method makes data from.
 
     Args:
         config: The config.
         release: Its release.
         gold: Gold data that was read, by language code; what is read is put into it.
+        rounds: The answers there are.
 
     Raises:
         DataError: If gold cannot be used.
@@ -222,7 +247,45 @@ def method_context(config: Config, release: Release, gold: dict[str, Gold]) -> M
             gold[code] = load_gold(sources[code], code, iob2_policy=release.gates.iob2)
         return gold[code]
 
-    return MethodContext(config, gold_of(config.language.code), release.seed, release.folder, gold_of)
+    return MethodContext(config, gold_of(config.language.code), release.seed, release.folder, gold_of, rounds)
+
+
+def reading_of(config: Config, release: Release, gold: dict[str, Gold], journal: Journal) -> Reading:
+    """Return what reads the answers to a config's calls.
+
+    Raises:
+        ReleaseError, DataError: As planning does.
+    """
+    reading = METHODS[config.generator.method].reading
+    if reading is None or config.generator.engine == "recorded":
+        return lambda _call, text: salvage(text)
+    return reading(method_context(config, release, gold, Rounds(journal)))
+
+
+def findings_of(
+    config: Config, release: Release, gold: dict[str, Gold], journal: Journal
+) -> Mapping[str, Any] | None:
+    """Return what a config's method says of its own business; None where it has nothing to say.
+
+    Raises:
+        ReleaseError, DataError: As planning does.
+    """
+    findings = METHODS[config.generator.method].findings
+    if findings is None or config.generator.engine == "recorded":
+        return None
+    return findings(method_context(config, release, gold, Rounds(journal)))
+
+
+def most_calls(config: Config, release: Release, gold: dict[str, Gold], rounds: Rounds) -> Mapping[str, int]:
+    """Return how many calls a plan in rounds has in the end, at most, by split; nothing for other plans.
+
+    Raises:
+        ReleaseError, DataError: As planning does.
+    """
+    most = METHODS[config.generator.method].most_calls
+    if most is None or config.generator.engine == "recorded":
+        return {}
+    return most(method_context(config, release, gold, rounds))
 
 
 def _config_plan(
@@ -230,6 +293,7 @@ def _config_plan(
     calls: Iterator[Call],
     is_answered: Callable[[str], bool],
     estimator: Estimator | None,
+    most: Mapping[str, int],
 ) -> ConfigPlan:
     generator = config.generator
     splits: dict[str, SplitPlan] = {}
@@ -248,12 +312,14 @@ def _config_plan(
             answered=before.answered + answered,
             datapoints=before.datapoints + call.datapoints,
             characters_to_send=before.characters_to_send + characters,
+            later=max(0, most.get(call.split, 0) - before.calls - 1),
         )
         if first_prompt is None and call.messages:
             first_prompt = "\n\n".join(
                 f"{message['role']}: {message['content']}" for message in call.messages
             )
     return ConfigPlan(
+        method=generator.method,
         engine=generator.engine,
         model=generator.model,
         format=prompt_format(config),
@@ -261,7 +327,7 @@ def _config_plan(
         datapoints=generator.datapoints,
         splits=splits,
         first_prompt=first_prompt,
-        estimate=estimator.estimate() if estimator else None,
+        estimate=estimator.estimate(sum(plan.later for plan in splits.values())) if estimator else None,
     )
 
 

@@ -17,7 +17,7 @@ import json
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +32,7 @@ from .shapes import (
     datapoints_in_part,
 )
 
-PARSE_PATHS = ("json", "fenced", "embedded", "lines", "truncated", "mended")
+PARSE_PATHS = ("json", "fenced", "embedded", "lines", "truncated", "mended", "listing", "typed_mentions")
 """How a datapoint was found, from the plainest way on:
 
 - `json`: the whole response is strict JSON.
@@ -41,6 +41,8 @@ PARSE_PATHS = ("json", "fenced", "embedded", "lines", "truncated", "mended")
 - `lines`: in one of several JSON values, be they run on, listed or numbered.
 - `truncated`: in a value that the end of the response cut.
 - `mended`: its own syntax had a fault with one reading only.
+- `listing`: a sentence with its entities listed below, as `attribute_guided` asks for it.
+- `typed_mentions`: a sentence whose entities are written with their types, as `entity_guided` asks for it.
 """
 
 EMPTY = "empty response"
@@ -61,6 +63,8 @@ class Found:
         parse_path: One of `PARSE_PATHS`.
         fault: Why it is no datapoint by its shape; None when it has both lists.
         value: The parsed JSON value it was read from.
+        changes: What was changed in tokens and tags when they were read, for provenance: `step`, `position`,
+            `before` and `after` each.
     """
 
     item: int
@@ -69,6 +73,7 @@ class Found:
     parse_path: str
     fault: str | None
     value: Any
+    changes: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def source(self) -> str:

@@ -12,7 +12,7 @@ class Watcher(Protocol):
     """Who is told how a run goes."""
 
     def begin(self, config: str, to_ask: Mapping[str, int]) -> None:
-        """A config begins, with so many calls to ask for, by split."""
+        """A config begins, or a further round of it, with so many calls to ask for, by split."""
         ...
 
     def advance(self, config: str, split: str, outcome: Outcome, cost: float | None) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..schema.errors import DataError, PublishError
-from ..schema.manifest import listed_files, read_manifest
+from ..schema.manifest import is_joint, listed_files, read_manifest
 from .folder import sha256_of
 from .repository import TransientError, explain
 
@@ -188,6 +188,7 @@ def _expected_features(config: Mapping[str, Any]) -> Features:
             "id": Value("string"),
             "tokens": List(Value("string")),
             "ner_tags": List(ClassLabel(names=list(config["labels"]))),
+            **({"language": Value("string")} if is_joint(config) else {}),
         }
     )
 

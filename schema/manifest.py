@@ -59,6 +59,28 @@ def check_manifest(manifest: Any, where: str) -> None:
     for name in listed_files(manifest):
         if not _is_plain(name):
             raise DataError(f"it names a file that no build makes: `{name}`", where=where, hint=_BUILD)
+    generated = generated_configs(manifest)
+    for name, config in joint_configs(manifest).items():
+        for joined in config["joins"].values():
+            if joined not in generated:
+                raise DataError(
+                    f"{name} joins `{joined}`, which is no config of it", where=where, hint=_BUILD
+                )
+
+
+def is_joint(config: Mapping[str, Any]) -> bool:
+    """Say whether a config of a manifest joins others, and was not made by a generator itself."""
+    return "joins" in config
+
+
+def generated_configs(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the configs that a generator made, by name."""
+    return {name: config for name, config in manifest["configs"].items() if not is_joint(config)}
+
+
+def joint_configs(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the configs that join others, by name."""
+    return {name: config for name, config in manifest["configs"].items() if is_joint(config)}
 
 
 def listed_files(manifest: Mapping[str, Any]) -> dict[str, str]:

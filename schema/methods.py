@@ -42,7 +42,39 @@ METHODS: Mapping[str, MethodKeys] = {
         examples=_EXAMPLES_IN_A_PROMPT,
         datapoints=_DATAPOINTS_A_CALL,
     ),
+    # A call asks for one sentence. How many there are follows from gold.
+    "entity_guided": MethodKeys(
+        asks_model=True,
+        needs_calls=False,
+        examples=5,
+        datapoints=1,
+        unused=frozenset({"datapoints", "format"}),
+    ),
+    "few_shot_tagging": MethodKeys(
+        asks_model=True,
+        needs_calls=False,
+        examples=5,
+        datapoints=5,
+        unused=frozenset({"format"}),
+    ),
+    "attribute_guided": MethodKeys(
+        asks_model=True,
+        needs_calls=True,
+        examples=3,
+        datapoints=5,
+        unused=frozenset({"format"}),
+    ),
+    "paraphrase": MethodKeys(
+        asks_model=True,
+        needs_calls=False,
+        # The sentence itself.
+        examples=1,
+        datapoints=1,
+        unused=frozenset({"examples", "format", "seeds_from"}),
+    ),
     "simple_augmentation": _ASKS_NO_MODEL,
     "cluster_replacement": _ASKS_NO_MODEL,
+    "masked_entity_model": _ASKS_NO_MODEL,
+    "back_translation": _ASKS_NO_MODEL,
 }
 """Ways to make data, by name."""

@@ -40,6 +40,7 @@ PROVENANCE_COLUMNS = (
     "item",
     "seed_ids",
     "seed_revision",
+    "operation",
     "prompt_sha256",
     "sampling",
     "finish_reason",
@@ -49,5 +50,6 @@ PROVENANCE_COLUMNS = (
 """Columns of `provenance/<config>.parquet`, in order.
 
 `item` is the datapoint's position in its response, `parse_path` how it was found there, `sampling` and
-`repairs` are JSON texts; a repair is `{"step", "position", "before", "after"}`.
+`repairs` are JSON texts; a repair is `{"step", "position", "before", "after"}`. `operation` is what a method
+that asks no chat model says it did to the gold sentence.
 """

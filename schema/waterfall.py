@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+JOINED = "joined"
+"""The first step of a joint config: what the configs that it joins publish."""
+
 STEPS = (
     "requested",
     "returned",
@@ -14,6 +17,7 @@ STEPS = (
     "labels",
     "iob2",
     "text",
+    JOINED,
     "duplicates",
     "contamination",
     "curation",

@@ -74,6 +74,7 @@ def test_gold_that_is_none(release, content):
 def test_bad_gold_ends_a_run_with_every_answer_kept_and_nothing_half_built(release):
     path = release / "gold" / "validation.conll"
     path.write_bytes(BAD["invalid UTF-8"])
+    done("generate", "--config", "swa_gpt4", folder=release)
 
     assert f"{path}:1" in refused("run", folder=release)
 

@@ -16,10 +16,10 @@ pytest_plugins = ["synthner.tests.finished_release"]
 HEAVY = ("datasets", "huggingface_hub", "pyarrow", "numpy", "openai", "rich", "yaml", "jsonschema")
 HEAVY += ("langcodes", "regex", "jinja2", "sqlite3", "asyncio")
 COMMANDS = (
-    *("init", "generate", "build", "validate", "publish", "status", "run"),
+    *("init", "clusters", "generate", "build", "validate", "publish", "status", "run"),
     *("salvage", "curate", "score", "train"),
 )
-PUBLISHED = {"swa_gpt4": {"train": 94, "validation": 28}}
+PUBLISHED = {"swa_gpt4": {"train": 94, "validation": 28}, "swa_swap": {"train": 54}}
 
 
 @pytest.fixture
@@ -66,18 +66,19 @@ def test_the_way_from_nothing_to_a_published_dataset(tmp_path):
 
     generated = done("generate", folder=folder)
     assert generated.stdout == ""
-    assert "Answered: 15 of 15 calls. The journal holds 15 of 15 planned calls." in generated.stderr
+    assert "Answered: 77 of 77 calls. The journal holds 77 of 77 planned calls." in generated.stderr
     assert "not built" in done("status", folder=folder).stdout
 
     built = done("build", folder=folder).stdout
-    assert re.search(r"published +94 +28", built)
+    assert re.search(r"published +94 +28\b.*published +54\b", built, re.DOTALL)
     assert f"The dataset is in {folder / 'dataset'};" in built
     assert re.search(r"train +12 +12 +0 +94\b", done("status", folder=folder).stdout)
 
     published = done("publish", "--to", "../there", folder=folder).stdout
-    assert "5 files written, 0 unchanged, 0 removed" in published
+    assert "7 files written, 0 unchanged, 0 removed" in published
     line = f'load_dataset("{tmp_path / "there"}", "swa_gpt4")  # 94 train, 28 validation'
     assert line in published
+    assert f'load_dataset("{tmp_path / "there"}", "swa_swap")  # 54 train' in published
 
 
 def test_a_second_run_changes_nothing(built):
@@ -85,7 +86,7 @@ def test_a_second_run_changes_nothing(built):
 
     again = done("run", "--json", folder=built)
 
-    assert "Nothing was left to ask. The journal holds 15 of 15 planned calls." in again.stderr
+    assert "Nothing was left to ask. The journal holds 77 of 77 planned calls." in again.stderr
     assert (again.json["configs"], again.json["written"]) == (PUBLISHED, [])
     assert files_in(built / "dataset") == before
 
@@ -97,7 +98,7 @@ def test_publishing_what_is_there_writes_nothing(built):
     again = done("run", "--to", "../there", folder=built).stdout
 
     assert re.search(r"published +94 +28", again)
-    assert "0 files written, 5 unchanged, 0 removed." in again
+    assert "0 files written, 7 unchanged, 0 removed." in again
     assert files_in(built.parent / "there") == before
 
 
@@ -109,7 +110,7 @@ def test_before_a_build_every_command_prints_one_json_object(tmp_path):
 
     plan = done("generate", "--dry-run", "--json", folder=release).json
     assert plan["configs"]["swa_gpt4"]["splits"]["train"]["to_ask"] == 12
-    assert done("generate", "--json", folder=release).json["answered"] == 15
+    assert done("generate", "--json", folder=release).json["answered"] == 77
     assert done("status", "--json", folder=release).json["configs"]["swa_gpt4"]["published"] is None
     valid = done("validate", "--json", folder=release).json
     assert (valid["dataset"], valid["gold"]["swa"]["problems"]) == (None, [])
@@ -149,7 +150,10 @@ def test_salvage_on_plain_files(release):
 
 @pytest.mark.parametrize(
     "command",
-    [("generate",), ("build",), ("validate",), ("status",), ("run",), ("publish", "--to", "there")],
+    [
+        *(("clusters",), ("generate",), ("build",), ("validate",), ("status",), ("run",)),
+        ("publish", "--to", "there"),
+    ],
     ids=lambda command: command[0],
 )
 def test_in_an_empty_folder(tmp_path, command):

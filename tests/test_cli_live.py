@@ -64,12 +64,12 @@ def test_from_a_server_to_load_dataset(release, server, monkeypatch):
     edit(release, "engine: recorded ", "engine: openai ")
     edit(release, "      concurrency: 4", f"      base_url: {server.base_url}\n      concurrency: 4")
 
-    assert done("generate", "--json", folder=release).json["answered"] == 15
+    assert done("generate", "--json", folder=release).json["answered"] == 77
     manifest = done("build", "--json", folder=release).json
     published = done("publish", "--to", "../there", "--json", folder=release).json
 
     assert len(server.received) == 15
-    assert published["configs"] == {"swa_gpt4": {"train": 108, "validation": 27}}
+    assert published["configs"] == {"swa_gpt4": {"train": 108, "validation": 27}, "swa_swap": {"train": 54}}
     config = manifest["configs"]["swa_gpt4"]
     assert config["base_url"] == server.base_url
     # Four calls go out side by side: any of them may arrive first.
@@ -99,7 +99,7 @@ def test_more_calls_ask_only_for_the_rest(release, server):
     ended = done("generate", folder=release)
 
     assert "swa_gpt4: 4 calls to go" in ended.stderr
-    assert "Answered: 4 of 4 calls. The journal holds 7 of 7 planned calls." in ended.stderr
+    assert "Answered: 4 of 4 calls. The journal holds 69 of 69 planned calls." in ended.stderr
     assert len({request.body for request in server.received}) == len(server.received) == 7
 
 

@@ -353,7 +353,8 @@ def test_a_journal_that_was_deleted(built):
     assert "Run `synthner generate` first." in refused("build", folder=built)
     assert files_in(built / "dataset") == old
     assert done("run", "--json", folder=built).json["configs"] == {
-        "swa_gpt4": {"train": 94, "validation": 28}
+        "swa_gpt4": {"train": 94, "validation": 28},
+        "swa_swap": {"train": 54},
     }
     assert files_in(built / "dataset") == old
 

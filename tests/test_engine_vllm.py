@@ -25,6 +25,7 @@ from synthner.generation.engines.local import local_address
 from synthner.generation.engines.vllm import CHUNK, model_in_memory
 from synthner.generation.generate import generate
 from synthner.generation.journal import Journal
+from synthner.generation.log_probabilities import read_log_probabilities
 from synthner.generation.plan import plan_summary
 from synthner.generation.watching import Outcome, Unwatched
 from synthner.release import Release
@@ -180,6 +181,31 @@ def test_sampling_is_the_release_s_and_else_the_model_s(tmp_path, loaded):
         ("length", 7)
     }
     assert texts(likeliest) == texts(same)
+
+
+@needs_vllm
+def test_log_probabilities_are_those_that_transformers_gives(tmp_path, loaded):
+    sampling = {"max_tokens": 500, "temperature": 0.7, "logprobs": True}
+    release = release_for(tmp_path / "vllm", loaded, calls=2, sampling=sampling)
+    generate(release)
+    same = release_for(
+        tmp_path / "transformers", loaded, calls=2, engine="transformers", dtype="float32",
+        sampling={**sampling, "temperature": 0},
+    )  # fmt: skip
+    greedy = release_for(tmp_path / "greedy", loaded, calls=2, sampling={**sampling, "temperature": 0})
+    generate(same)
+    generate(greedy)
+
+    for _, reply in answers(release):
+        found = read_log_probabilities(reply.raw, reply.text or "")
+        assert found is not None
+        assert (found.mean(0, len(reply.text or "")) or 1) <= 0
+    for (_, one), (_, other) in zip(answers(same), answers(greedy), strict=True):
+        first, second = (json.loads(reply.raw)["choices"][0]["logprobs"]["content"] for reply in (one, other))
+        assert [token["token"] for token in first][:20] == [token["token"] for token in second][:20]
+        assert [token["logprob"] for token in first][:20] == pytest.approx(
+            [token["logprob"] for token in second][:20], abs=1e-3
+        )
 
 
 @needs_vllm

@@ -12,6 +12,7 @@ from synthner.builders.reading import Reader
 from synthner.builders.rejects import Rejects, shown
 from synthner.builders.vocabulary import Vocabulary
 from synthner.generation.calls import canonical_json
+from synthner.generation.salvage import salvage
 from synthner.schema.iob2 import REPAIR_POLICIES, repair
 from synthner.schema.labels import LabelSet
 from synthner.schema.provenance import Origin
@@ -26,7 +27,7 @@ PLACE = Place("train", 0, Origin("key", "recorded", "a-model"))
 def _read(datapoints: list[dict], vocabulary: Vocabulary) -> tuple[Batch, Waterfall]:
     waterfall = Waterfall()
     reader = Reader(LabelNumbers(LABELS), vocabulary, waterfall, Rejects(None))
-    reader.read(canonical_json({"datapoints": datapoints}), PLACE, len(datapoints))
+    reader.read(salvage(canonical_json({"datapoints": datapoints})), PLACE, len(datapoints))
     return reader.take(), waterfall
 
 

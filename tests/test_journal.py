@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from synthner.generation.calls import Call, Reply
 from synthner.generation.journal import Journal, Progress
+from synthner.generation.rounds import Rounds
 from synthner.schema.errors import DataError
 
 any_text = st.text(st.characters(exclude_categories=()))  # lone surrogates and NUL included
@@ -272,3 +273,87 @@ def test_a_damaged_journal_says_how_to_recover_it(tmp_path):
         list(journal.answers("da_gpt"))
 
     assert "recover" in (caught.value.hint or "")
+
+
+def _as_version_2(database: sqlite3.Connection) -> None:
+    database.execute("ALTER TABLE plan DROP COLUMN step")
+    database.execute("ALTER TABLE plan DROP COLUMN about")
+    database.execute("DROP TABLE rounds")
+    database.execute("PRAGMA user_version = 2")
+
+
+def _as_version_1(database: sqlite3.Connection) -> None:
+    _as_version_2(database)
+    database.execute("ALTER TABLE replies DROP COLUMN lost_attempts")
+    database.execute("ALTER TABLE replies DROP COLUMN cost_at_most")
+    database.execute("DROP TABLE memory")
+    database.execute("PRAGMA user_version = 1")
+
+
+@pytest.mark.parametrize("make_older", [_as_version_1, _as_version_2])
+def test_a_journal_of_an_earlier_version_goes_on(tmp_path, make_older):
+    path = tmp_path / "journal.sqlite"
+    with Journal(path) as journal:
+        journal.plan("da_gpt", map(call, range(2)))
+        journal.record(call(0), reply())
+    with sqlite3.connect(path) as database:
+        make_older(database)
+    database.close()
+
+    with Journal(path) as journal:
+        assert list(journal.answers("da_gpt")) == [(call(0), reply()), (call(1), None)]
+        later = call(2, step="correct", about={"words": ["Ærø"]})
+        journal.plan("da_gpt", [call(0), call(1), later])
+        assert list(journal.pending("da_gpt")) == [call(1), later]
+
+
+def _ended(journal: Journal, *texts: str | None) -> list[Call]:
+    """Plan a round, and answer its calls with texts; None for a failure."""
+    calls = [call(index) for index in range(len(texts))]
+    journal.plan("da_gpt", calls)
+    for planned, text in zip(calls, texts, strict=True):
+        journal.record(planned, reply(text, error=None if text else "HTTP 500"))
+    return calls
+
+
+def _texts(rounds: Rounds, calls: list[Call]) -> list[str | None]:
+    answers = rounds.answers(calls)
+    assert answers is not None
+    return [answer and answer.text for answer in answers]
+
+
+def test_a_round_has_no_answers_until_all_of_its_calls_were_tried(journal):
+    calls = [call(index) for index in range(2)]
+    journal.plan("da_gpt", calls)
+    journal.record(calls[0], reply("a"))
+
+    assert Rounds(journal, settle=True).answers(calls) is None
+
+    journal.record(calls[1], reply("b"))
+    assert Rounds(journal, settle=True).answers(calls) == [reply("a"), reply("b")]
+
+
+def test_a_round_with_many_failures_waits(journal):
+    calls = _ended(journal, *"abcdefgh", None, None)
+    assert Rounds(journal, settle=True).answers(calls) is None
+
+    journal.record(calls[8], reply("i"))
+    assert _texts(Rounds(journal, settle=True), calls) == [*"abcdefghi", None]
+
+
+def test_what_is_answered_after_a_round_does_not_belong_to_it(journal):
+    calls = _ended(journal, *"abcdefghi", None)
+    assert _texts(Rounds(journal, settle=True), calls) == [*"abcdefghi", None]
+
+    journal.record(calls[9], reply("late"))
+    journal.record(calls[0], reply("another"))
+
+    assert _texts(Rounds(journal), calls) == [*"abcdefghi", None]
+
+
+def test_a_round_that_is_only_looked_at_is_not_settled(journal):
+    calls = _ended(journal, *"abcdefghi", None)
+    assert _texts(Rounds(journal), calls) == [*"abcdefghi", None]
+
+    journal.record(calls[9], reply("late"))
+    assert _texts(Rounds(journal), calls) == [*"abcdefghi", "late"]

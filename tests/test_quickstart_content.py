@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from synthner.generation.clusters import look_at_clusters
 from synthner.generation.responses import read_responses
 from synthner.generation.salvage import salvage
 from synthner.release import Config, read_release
@@ -17,8 +18,7 @@ QUICKSTART = Path(__file__).resolve().parents[1] / "examples" / "quickstart"
 
 @pytest.fixture(scope="module")
 def config() -> Config:
-    [config] = read_release(QUICKSTART).configs
-    return config
+    return read_release(QUICKSTART).configs[0]
 
 
 @pytest.fixture(scope="module")
@@ -32,12 +32,13 @@ def responses(config):
     return {split: list(read_responses(folder / f"swa_{split}.jsonl")) for split in config.generator.calls}
 
 
-def test_the_release_is_valid_and_makes_one_config(config):
-    assert (config.name, config.language.name, config.generator.engine) == (
-        "swa_gpt4",
-        "Swahili",
-        "recorded",
-    )
+def test_the_release_is_valid_and_makes_two_configs():
+    configs = read_release(QUICKSTART).configs
+
+    assert [(config.name, config.language.name, config.generator.engine) for config in configs] == [
+        ("swa_gpt4", "Swahili", "recorded"),
+        ("swa_swap", "Swahili", "offline"),
+    ]
 
 
 def test_going_live_takes_one_line(tmp_path):
@@ -46,7 +47,7 @@ def test_going_live_takes_one_line(tmp_path):
     live = tmp_path / "release.yaml"
     live.write_text(text.replace("engine: recorded", "engine: openai"), encoding="utf-8")
 
-    [config] = read_release(live).configs
+    config, _ = read_release(live).configs
 
     assert config.generator.engine == "openai"
     assert config.generator.settings == {"concurrency": 4}
@@ -86,6 +87,15 @@ def test_gold_sentences_are_composed_and_of_ordinary_length(gold):
         for example in examples:
             assert unicodedata.is_normalized("NFC", " ".join(example.tokens))
             assert 8 <= len(example.tokens) <= 25, example
+
+
+def test_every_name_has_another_one_of_its_kind(config):
+    types = look_at_clusters(read_release(QUICKSTART))["swa_swap"].types
+
+    assert types.keys() == set(config.gold.labels.types)
+    for found in types.values():
+        assert len(found.clusters) == 3
+        assert (found.unclustered, found.alone) == ((), ())
 
 
 def test_there_is_one_response_a_call(config, responses):

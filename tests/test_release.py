@@ -170,6 +170,7 @@ def test_a_release_that_says_nothing_about_evaluation_has_a_grid_all_the_same():
     assert [(source.name, source.config) for source in grid.sources] == [
         ("organic", None),
         ("gpt4", "{language}_gpt4"),
+        ("swap", "{language}_swap"),
     ]
     assert grid.settings == ("scratch", "gold+synthetic")
     assert [tagger.kind for tagger in grid.taggers] == ["crf"]

@@ -46,11 +46,11 @@ def labelled(text: str) -> Example:
     return Example(text, tuple(word for word, _, _ in words), tuple(tag or OUTSIDE for _, _, tag in words))
 
 
-def shown(variants: Iterable[tuple[Tokens, Tokens]]) -> list[str]:
+def shown(variants: Iterable[tuple[Tokens, Tokens, str]]) -> list[str]:
     """Write variants as `labelled` reads them."""
     return [
-        " ".join(word if tag == OUTSIDE else f"{word}/{tag}" for word, tag in zip(*variant, strict=True))
-        for variant in variants
+        " ".join(word if tag == OUTSIDE else f"{word}/{tag}" for word, tag in zip(tokens, tags, strict=True))
+        for tokens, tags, _ in variants
     ]
 
 
@@ -140,12 +140,13 @@ def check_variants(
 ) -> int:
     """Check what an operation makes of a sentence, and return how many variants that is."""
     made = augmentation.variants(source, random.Random(str(seed)))
-    for tokens, tags in made:
+    for tokens, tags, name in made:
+        assert name == operation
         assert len(tokens) == len(tags)
         assert violations(tags) == []
         assert [one.type for one in mentions(tags)] == [one.type for one in source.mentions]
         CHECKS[operation](source, tokens, tags, gold)
-    texts = [gate_text(tokens) for tokens, _ in made]
+    texts = [gate_text(tokens) for tokens, *_ in made]
     assert gold.texts.isdisjoint(texts)
     assert len(set(texts)) == len(texts)
     assert augmentation.variants(source, random.Random(str(seed))) == made
@@ -231,7 +232,7 @@ def test_with_certainty_all_units_are_replaced(operation, train, expected):
 def test_a_shuffled_segment_keeps_its_place_and_its_tags():
     source = labelled("en to tre fire fem seks Ada/B-PER Krogh/I-PER Holm/I-PER Dam/I-PER syv")
     augmentation = SimpleAugmentation(Settings((SHUFFLE,), 1.0), {"train": [source]})
-    ((tokens, tags),) = augmentation.variants(source, random.Random(1))
+    ((tokens, tags, _),) = augmentation.variants(source, random.Random(1))
     assert tuple(tags) == source.ner_tags
     assert sorted(tokens[:6]) == sorted(source.tokens[:6])
     assert tuple(tokens[:6]) != source.tokens[:6]
@@ -246,7 +247,7 @@ def test_a_name_that_stands_twice_is_shuffled_alike():
     augmentation = SimpleAugmentation(Settings((SHUFFLE,), 0.9), {"train": [source]})
     made = [variant for seed in range(20) for variant in augmentation.variants(source, random.Random(seed))]
     assert len(made) > 10
-    assert all(tokens[:4] == tokens[5:] for tokens, _ in made)
+    assert all(tokens[:4] == tokens[5:] for tokens, *_ in made)
 
 
 def test_a_name_that_stands_twice_is_replaced_twice():
@@ -260,7 +261,7 @@ def test_a_name_that_stands_twice_is_replaced_twice():
 def test_a_word_is_replaced_as_often_as_the_release_says():
     words = " ".join(f"ord{number}" for number in range(1_000))
     augmentation = SimpleAugmentation(Settings((TOKENS,), 0.3), {"train": [labelled(words)]})
-    ((tokens, _),) = augmentation.variants(labelled(words), random.Random(1))
+    ((tokens, *_),) = augmentation.variants(labelled(words), random.Random(1))
     assert 250 < sum(a != b for a, b in zip(tokens, words.split(), strict=True)) < 350
 
 
@@ -283,7 +284,7 @@ def test_words_and_mentions_are_drawn_by_frequency_and_never_stay():
     drawn = Counter(
         tokens[0]
         for seed in range(2_000)
-        for tokens, _ in augmentation.variants(labelled("ja"), random.Random(seed))
+        for tokens, *_ in augmentation.variants(labelled("ja"), random.Random(seed))
     )
     assert drawn.keys() == {"nej", "nå", "jo"}
     assert 0.55 < drawn["nej"] / 2_000 < 0.65

@@ -276,7 +276,7 @@ def test_the_action_installs_synthner_and_runs_a_command(machine, tmp_path, fini
 
     assert not job.failed, job.log
     assert Path(machine["INSTALLED"]).read_text(encoding="utf-8") == f"{installed}\n"
-    assert summary == "### Release of `swa_gpt4`\n\nNothing in its gold is irregular."
+    assert summary == "### Release of `swa_gpt4`, `swa_swap`\n\nNothing in its gold is irregular."
     assert job.summary == f"{summary}\n"
     assert summary in job.log
 
@@ -338,6 +338,7 @@ def test_a_pull_request_is_validated_built_and_compared_with_nothing(hub_machine
 
     assert not job.failed, job.log
     assert re.search(r"`swa_gpt4` \| added \| +122 \| +0 \| +0 \| +150 \| +139 \| +122 \|", summary)
+    assert re.search(r"`swa_swap` \| added \| +54 \| +0 \| +0 \| +54 \| +54 \| +54 \|", summary)
     assert "was not read: this is compared with nothing." in summary
     assert "### Rehearsed" in job.summary
     assert job.steps["changes"].outcome == "failure"

@@ -23,6 +23,7 @@ from .description import (
     MULTILINGUAL,
     ORGANIC,
     PREDICTIONS,
+    SEVERAL_LANGUAGES,
     SYNTHETIC_THEN_GOLD,
     ZERO_SHOT,
     Grid,
@@ -33,9 +34,6 @@ from .description import (
 
 FORMAT = 1
 """Counts up whenever the same description would give another result."""
-
-SEVERAL_LANGUAGES = "mul"
-"""The language of sentences in several, by its code in ISO 639-2."""
 
 # A CRF begins anew each time: there is nothing to go on from.
 NEEDS_AN_ENCODER = frozenset({FINE_TUNED, SYNTHETIC_THEN_GOLD})
@@ -296,7 +294,10 @@ def _related(language: GridLanguage, tagger: GridTagger, data: GridData) -> Part
 
 
 def _settings(source: GridSource, grid: Grid) -> Iterator[str]:
-    """Yield the settings that a source plays a part in: gold is not added to itself."""
+    """Yield the settings that a source plays a part in.
+
+    Gold is not added to itself, and a joint config holds all of its languages at once already.
+    """
     if source.predictions is not None:
         yield PREDICTIONS
         return
@@ -304,6 +305,8 @@ def _settings(source: GridSource, grid: Grid) -> Iterator[str]:
         if setting in _SIZE_OF_GOLD and source.is_organic:
             continue
         if setting == ZERO_SHOT and not source.is_organic:
+            continue
+        if setting == MULTILINGUAL and source.is_joint:
             continue
         yield setting
 

@@ -39,7 +39,7 @@ class Part:
 
     Attributes:
         role: `source`, `gold`, `related`, `validation` or `test`.
-        language: Their language.
+        language: Their language; `mul` for several.
         name: What the source is called.
         reference: Where they were read.
         revision: The commit on the Hub, or `sha256:…` of the files; None where only the content is known.
@@ -221,7 +221,14 @@ class GridData:
         examples = found.validation
         return self._once(
             ("validation", language, source),
-            lambda: Part("validation", language, source.name, found.reference, found.revision, examples),
+            lambda: Part(
+                "validation",
+                source.language_of_sentences(language),
+                source.name,
+                found.reference,
+                found.revision,
+                examples,
+            ),
         )
 
     def related(self, language: str, related: str, at_most: int = RELATED_AT_MOST) -> Part:
@@ -260,7 +267,8 @@ class GridData:
             order = list(range(len(examples)))
             Random(f"{self.grid.seed} sample {seed}").shuffle(order)  # noqa: S311 - no secret is drawn
             examples = tuple(examples[place] for place in order[:size])
-        return Part(role, language, source.name, found.reference, found.revision, examples)
+        spoken = source.language_of_sentences(language)
+        return Part(role, spoken, source.name, found.reference, found.revision, examples)
 
     def _gold_part(self, role: str, language: str, split: str) -> Part:
         gold = self.gold(language)

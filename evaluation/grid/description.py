@@ -17,6 +17,9 @@ SYNTHETIC_THEN_GOLD = "synthetic-then-gold"
 MULTILINGUAL = "multilingual"
 PREDICTIONS = "predictions"
 
+SEVERAL_LANGUAGES = "mul"
+"""The language of sentences in several, by its code in ISO 639-2."""
+
 SETTINGS = {
     SCRATCH: "trained on the source alone",
     FINE_TUNED: "trained on gold of a related language, then on the source",
@@ -76,7 +79,7 @@ class GridSource:
         name: As results and reports call it.
         train: A file, or a split on the Hub; None where it is none of these.
         validation: As `train`; None where there is none.
-        config: A config of the release's built dataset.
+        config: A config of the release's built dataset; one without `{language}` is a joint config.
         corpus: A corpus by name (`sources.corpora`), for example `wikiann`.
         predictions: A file of predicted tags for gold's test sentences: a system that is scored, not trained.
         languages: Only these; empty for all.
@@ -94,6 +97,15 @@ class GridSource:
     def is_organic(self) -> bool:
         """Whether it is gold's own train split."""
         return not (self.train or self.config or self.corpus or self.predictions)
+
+    @property
+    def is_joint(self) -> bool:
+        """Whether it is one config with sentences in several languages."""
+        return self.config is not None and "{language}" not in self.config
+
+    def language_of_sentences(self, language: str) -> str:
+        """Return the language that its sentences for a language are in."""
+        return SEVERAL_LANGUAGES if self.is_joint else language
 
 
 @dataclass(frozen=True)

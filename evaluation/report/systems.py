@@ -18,6 +18,7 @@ from ..grid.description import (
     PREDICTIONS,
     SCRATCH,
     SETTINGS,
+    SEVERAL_LANGUAGES,
     SYNTHETIC_THEN_GOLD,
     ZERO_SHOT,
 )
@@ -132,7 +133,7 @@ class System:
         counted = [
             part["sentences"]
             for part in self.runs[0].result["data"]["train"]
-            if part["role"] == role and part["language"] == self.language
+            if part["role"] == role and part["language"] in (self.language, SEVERAL_LANGUAGES)
         ]
         if counted:
             return sum(counted)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ...schema.manifest import generated_configs
 from .tables import NONE, Table
 from .text import Name, count, decimal
 
@@ -37,7 +38,7 @@ def usable_share(manifest: Mapping[str, Any], name: str) -> Table:
 
 def usable_records(manifest: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the same for programs."""
-    for config, facts in manifest["configs"].items():
+    for config, facts in generated_configs(manifest).items():
         totals = facts["totals"]
         requested = totals["requested"]
         yield {

@@ -97,10 +97,13 @@ class Endpoint:
         base_url: Where the calls go: the address of a server, or for a model in this process everything
             besides model, prompt and sampling that decides its answers. Part of the journal's key.
         structured_output: Whether the model is made to follow a JSON Schema.
+        log_probabilities: Whether a raw response has the log-probabilities of its tokens where `sampling`
+            asks for `logprobs`.
     """
 
     base_url: str
     structured_output: bool
+    log_probabilities: bool = False
 
 
 class Engine(Protocol):

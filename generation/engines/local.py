@@ -7,17 +7,18 @@ of them has answered, another does not ask again.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ...release import Config
 from ...schema.errors import ReleaseError
 from ..calls import Call, Reply, canonical_json
+from ..log_probabilities import TokenLogProbability
 from .completion import read_completion
 from .engine import Endpoint
 from .replies import answer_of
-from .sampling import check_sampling_names
+from .sampling import LOG_PROBABILITIES, check_sampling_names
 
 JSON_OPTIONS = {
     # Blanks between values are fixed: a model that may write them freely may write them for ever.
@@ -75,7 +76,11 @@ def local_endpoint(config: Config, *sampling_names: str) -> Endpoint:
                 where=config.name,
                 hint=reason,
             )
-    return Endpoint(local_address(settings), settings.get("structured_output", True))
+    return Endpoint(
+        local_address(settings),
+        settings.get("structured_output", True),
+        log_probabilities=LOG_PROBABILITIES in sampling_names,
+    )
 
 
 def local_address(settings: Mapping[str, Any]) -> str:
@@ -103,6 +108,7 @@ class Answer:
         completion_tokens: Tokens that it wrote.
         seed: What its draws came from.
         engine: The library that ran it, with its version.
+        log_probabilities: Those of its tokens; None where they were not asked for.
     """
 
     text: str
@@ -111,6 +117,7 @@ class Answer:
     completion_tokens: int
     seed: int
     engine: str
+    log_probabilities: Sequence[TokenLogProbability] | None = None
 
 
 def answered(call: Call, answer: Answer, started: float) -> Reply:
@@ -118,17 +125,18 @@ def answered(call: Call, answer: Answer, started: float) -> Reply:
 
     Nothing in it changes from run to run: the same text makes the same response.
     """
+    choice: dict[str, Any] = {
+        "index": 0,
+        "message": {"role": "assistant", "content": answer.text},
+        "finish_reason": answer.finish_reason,
+    }
+    if answer.log_probabilities is not None:
+        choice["logprobs"] = {"content": [token.as_json() for token in answer.log_probabilities]}
     raw = json.dumps(
         {
             "object": "chat.completion",
             "model": call.model,
-            "choices": [
-                {
-                    "index": 0,
-                    "message": {"role": "assistant", "content": answer.text},
-                    "finish_reason": answer.finish_reason,
-                }
-            ],
+            "choices": [choice],
             "usage": {
                 "prompt_tokens": answer.prompt_tokens,
                 "completion_tokens": answer.completion_tokens,

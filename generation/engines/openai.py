@@ -63,7 +63,9 @@ class OpenAIEngine:
     def endpoint(config: Config) -> Endpoint:
         """Return where the calls of a config go; see `Engine.endpoint`."""
         settings = dict(config.generator.settings)
-        return Endpoint(base_url(config, settings), settings.get("structured_output", True))
+        return Endpoint(
+            base_url(config, settings), settings.get("structured_output", True), log_probabilities=True
+        )
 
     def run(self, calls: Iterable[Call], record: Record) -> None:
         """Ask for every call; see `Engine.run`."""

@@ -61,7 +61,9 @@ class OpenAIBatchEngine:
     def endpoint(config: Config) -> Endpoint:
         """Return where the calls of a config go: the place that the `openai` engine names, too."""
         settings = dict(config.generator.settings)
-        return Endpoint(base_url(config, settings), settings.get("structured_output", True))
+        return Endpoint(
+            base_url(config, settings), settings.get("structured_output", True), log_probabilities=True
+        )
 
     def submit(self, calls: Iterable[Call], record: Record) -> None:
         """Submit every call, and return; see `SubmittingEngine.submit`."""

@@ -37,7 +37,7 @@ from .ray_cluster import (
 from .ray_shards import Leftovers, Result, ShardFolder, results_of
 from .ray_stages import Asked, Batch, Model, Waiting, essence, finished, source_of
 from .replies import failed
-from .sampling import Sampling, read_sampling
+from .sampling import Samplings
 from .stop_wish import StopWish
 from .vllm import SAMPLING_NAMES, llm_arguments, sampling_arguments, vllm_schema
 
@@ -119,7 +119,7 @@ class _Answering:
         self._shards = shards
         self._batch_size: int = settings.get("batch_size", BATCH_SIZE)
         self._gpus_of_one: int = settings.get("tensor_parallel_size", 1)
-        self._sampling, self._model = self._read_model(settings.get("revision"))
+        self._samplings, self._model = self._read_model(settings.get("revision"))
         self._under_way: dict[str, tuple[Call, int]] = {}  # by key, with the number of its batch
         self._left: dict[int, int] = {}  # by batch, calls that are under way
         self._batches_so_far = 0
@@ -247,7 +247,7 @@ class _Answering:
             yield Batch(number, [Asked(call, self._sampling_of(call), now) for call in chunk])
 
     def _sampling_of(self, call: Call) -> dict[str, Any]:
-        arguments = sampling_arguments(self._config, self._sampling, call)
+        arguments = sampling_arguments(self._samplings.of(call), call)
         # As a text: in a table, objects of different keys would each get the keys of all.
         schema = call.schema and {
             "json": json.dumps(vllm_schema(call.schema), ensure_ascii=False),
@@ -299,7 +299,7 @@ class _Answering:
                 finish_reason=result.finish_reason,
                 prompt_tokens=result.prompt_tokens,
                 completion_tokens=result.completion_tokens,
-                seed=self._sampling.seed_of(call),
+                seed=self._samplings.of(call).seed_of(call),
                 engine=result.engine,
             )
             reply = answered(call, answer, result.started)
@@ -318,7 +318,7 @@ class _Answering:
             )
         return least, most
 
-    def _read_model(self, revision: str | None) -> tuple[Sampling, Model]:
+    def _read_model(self, revision: str | None) -> tuple[Samplings, Model]:
         """Return how tokens are drawn, and what ends an answer."""
         with loading(self._config):
             from transformers import AutoTokenizer
@@ -328,14 +328,15 @@ class _Answering:
             )
             Chats(tokenizer)
             defaults = _generation_defaults(self._config, self._source)
-        sampling = read_sampling(self._config, defaults)
+        samplings = Samplings(self._config, defaults)
         given = defaults.get("eos_token_id")
         ends = {
             tokenizer.eos_token_id,
             *(given if isinstance(given, list) else [given]),
             *self._config.generator.sampling.get("stop_token_ids", ()),
         }
-        return sampling, Model(self._source, revision, frozenset(ends - {None}), sampling.stop)
+        stop = samplings.of_release.stop
+        return samplings, Model(self._source, revision, frozenset(ends - {None}), stop)
 
     def _check_sampling(self, call: Call) -> None:
         """Make sure that vLLM takes the sampling parameters, which it would refuse for every call."""
@@ -343,7 +344,7 @@ class _Answering:
         from vllm.exceptions import VLLMClientError  # pyright: ignore[reportMissingImports]
 
         try:
-            SamplingParams(**sampling_arguments(self._config, self._sampling, call))
+            SamplingParams(**sampling_arguments(self._samplings.of(call), call))
         except (TypeError, ValueError, VLLMClientError) as error:
             raise ReleaseError(
                 f"sampling: {on_one_line(error)}",

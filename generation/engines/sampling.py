@@ -9,7 +9,7 @@ from typing import Any
 from ...release import Config
 from ...schema.errors import ReleaseError
 from ...schema.validation import nearest
-from ..calls import Call
+from ..calls import Call, canonical_json
 
 LONGEST_ANSWER = 8192
 """Tokens of an answer at most, where neither the release nor the model limits it: some never end."""
@@ -21,6 +21,9 @@ SAMPLING_NAMES = (
     "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "seed", "stop", *LENGTH_NAMES,
 )  # fmt: skip
 """The sampling parameters that every local engine has."""
+
+LOG_PROBABILITIES = "logprobs"
+"""What asks for the log-probability of each token of an answer, by OpenAI's name."""
 
 
 def check_sampling_names(config: Config, more: Iterable[str] = ()) -> None:
@@ -52,6 +55,7 @@ class Sampling:
         max_tokens: Tokens of an answer at most.
         seed: The seed of every call; None where each has its own.
         stop: Texts that end an answer, and are no part of it.
+        logprobs: Whether the raw response is to have the log-probability of each token.
     """
 
     temperature: float = 1.0
@@ -62,24 +66,56 @@ class Sampling:
     max_tokens: int = LONGEST_ANSWER
     seed: int | None = None
     stop: tuple[str, ...] = ()
+    logprobs: bool = False
 
     def seed_of(self, call: Call) -> int:
         """Return the seed of a call: the release's, or one that follows from the call's key."""
         return int(call.key[:12], 16) if self.seed is None else self.seed
 
 
-def read_sampling(config: Config, defaults: Mapping[str, Any]) -> Sampling:
-    """Read the sampling parameters of a config.
+class Samplings:
+    """How tokens are drawn for each call of a config: a method may ask some of them in another way.
 
     Args:
         config: The config.
         defaults: What the model's own `generation_config.json` says, for what the release does not.
 
+    Attributes:
+        of_release: How they are drawn where a method does not say otherwise.
+
+    Raises:
+        ReleaseError: If a value is none of its parameter.
+    """
+
+    def __init__(self, config: Config, defaults: Mapping[str, Any]) -> None:
+        self._config = config
+        self._defaults = dict(defaults)
+        self._known: dict[str, Sampling] = {}
+        self.of_release = read_sampling(config, defaults)
+
+    def of(self, call: Call) -> Sampling:
+        """Return how the tokens of a call are drawn."""
+        name = canonical_json(dict(call.sampling))
+        if name not in self._known:
+            self._known[name] = read_sampling(self._config, self._defaults, call.sampling)
+        return self._known[name]
+
+
+def read_sampling(
+    config: Config, defaults: Mapping[str, Any], given: Mapping[str, Any] | None = None
+) -> Sampling:
+    """Read sampling parameters.
+
+    Args:
+        config: The config.
+        defaults: What the model's own `generation_config.json` says, for what the release does not.
+        given: The parameters; by default the config's.
+
     Raises:
         ReleaseError: If a value is none of its parameter.
     """
     values: dict[str, Any] = {}
-    for source in (defaults, config.generator.sampling):
+    for source in (defaults, config.generator.sampling if given is None else given):
         values |= {
             name: source[name] for name in Sampling.__dataclass_fields__ if source.get(name) is not None
         }
@@ -118,5 +154,6 @@ _VALUES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("repetition_penalty", lambda value: _is_number(value) and value > 0, "a number above 0"),
     ("max_tokens", lambda value: _is_whole(value, 1), "a whole number from 1 on"),
     ("seed", lambda value: value is None or (_is_whole(value, 0) and value < 1 << 63), "a whole number"),
+    ("logprobs", lambda value: isinstance(value, bool), "true or false"),
     ("stop", lambda value: all(isinstance(text, str) and text for text in value), "a text or several"),
 )

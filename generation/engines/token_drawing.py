@@ -50,6 +50,7 @@ class Row:
         seed: What its draws come from.
         longest: Tokens that it may have at most.
         tokens: Its tokens so far, the one that ended it included.
+        log_probabilities: Those of its tokens, where they are asked for.
         finish_reason: `stop` or `length`; None while it goes on.
         error: Why it cannot go on; None while it can.
     """
@@ -60,6 +61,7 @@ class Row:
         self.longest = longest
         self.matcher = matcher
         self.tokens: list[int] = []
+        self.log_probabilities: list[float] = []
         self.finish_reason: str | None = None
         self.error: str | None = None
         self._generator: torch.Generator | None = None
@@ -139,25 +141,34 @@ class TokenDrawing(LogitsProcessor):
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> Any:
         """Draw; see `LogitsProcessor`."""
         drawn = torch.full(scores.shape, float("-inf"), dtype=torch.float32, device=scores.device)
-        chosen = self._chosen(input_ids, scores.float())
+        scores = scores.float()
+        are_numbers = (~torch.isnan(scores).any(dim=-1)).tolist()
+        self._forbid(scores)
+        # As vLLM has them: of what the grammar allows, before penalties and temperature.
+        own = scores.log_softmax(dim=-1) if self._sampling.logprobs else None
+        chosen = zip(self._chosen(input_ids, scores), are_numbers, strict=True)
         for place, (row, (token, is_number)) in enumerate(zip(self._rows, chosen, strict=True)):
             drawn[place, self._padding if row.is_done else token] = 0.0
             if not row.is_done:
                 self._take(row, token, is_number=is_number)
+                if own is not None and row.error is None:
+                    row.log_probabilities.append(own[place, token].item())
         return drawn
 
-    def _chosen(self, input_ids: torch.Tensor, scores: torch.Tensor) -> list[tuple[int, bool]]:
-        """Return the next token of each row, and whether its scores are numbers at all."""
-        are_numbers = ~torch.isnan(scores).any(dim=-1)
+    def _forbid(self, scores: torch.Tensor) -> None:
+        """Make impossible what the grammar of a row does not allow next."""
         for place, row in enumerate(self._rows):
-            if row.is_done:
-                continue
-            if row.matcher is not None:
+            if row.matcher is not None and not row.is_done:
                 scores[place].masked_fill_(
                     ~_allowed(row.matcher, scores.shape[-1]).to(scores.device), -torch.inf
                 )
-            if self._sampling.repetition_penalty != 1:
-                _penalize(scores[place], row, self._sampling.repetition_penalty)
+
+    def _chosen(self, input_ids: torch.Tensor, scores: torch.Tensor) -> list[int]:
+        """Return the next token of each row."""
+        if self._sampling.repetition_penalty != 1:
+            for place, row in enumerate(self._rows):
+                if not row.is_done:
+                    _penalize(scores[place], row, self._sampling.repetition_penalty)
         if self._sampling.temperature > 0:
             for warper in self._warpers:
                 scores = warper(input_ids, scores)  # pyright: ignore[reportArgumentType]
@@ -165,7 +176,7 @@ class TokenDrawing(LogitsProcessor):
                 if not row.is_done:
                     # The likeliest after this is a draw by probability.
                     scores[place] -= row.noise(scores.shape[-1], scores.device).log()
-        return list(zip(scores.argmax(dim=-1).tolist(), are_numbers.tolist(), strict=True))
+        return scores.argmax(dim=-1).tolist()
 
     def _take(self, row: Row, token: int, *, is_number: bool) -> None:
         if not is_number:

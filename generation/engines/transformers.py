@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,11 +20,12 @@ from typing import TYPE_CHECKING, Any
 from ...release import Config
 from ...schema.errors import EngineError
 from ..calls import Call, Reply, canonical_json
+from ..log_probabilities import TokenLogProbability, pieces
 from .engine import Endpoint, EngineContext, Record
 from .local import Answer, Chats, answered, local_endpoint, on_one_line
 from .local_models import InMemory, in_memory, loading, model_source, require_packages
 from .replies import failed
-from .sampling import Sampling, read_sampling
+from .sampling import LOG_PROBABILITIES, Sampling, Samplings
 from .stop_wish import StopWish
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ class TransformersEngine:
     @staticmethod
     def endpoint(config: Config) -> Endpoint:
         """Return where the calls of a config go; see `Engine.endpoint`."""
-        return local_endpoint(config)
+        return local_endpoint(config, LOG_PROBABILITIES)
 
     def run(self, calls: Iterable[Call], record: Record) -> None:
         """Ask for every call; see `Engine.run`."""
@@ -116,7 +118,7 @@ class _Answering:
         self._at_once = self.batch_size
         self._config = config
         self._model = model
-        self._sampling: Sampling = read_sampling(config, model.defaults)
+        self._samplings = Samplings(config, model.defaults)
         self._grammars: Grammars | None = None
 
     def answer(self, calls: Sequence[Call]) -> Iterator[list[tuple[Call, Reply]]]:
@@ -147,7 +149,7 @@ class _Answering:
         """Return replies; None if memory has no room for so many at once, for half of them to be tried."""
         started = time.time()
         try:
-            self._generate([row for _, row in rows])
+            self._generate([row for _, row in rows], self._samplings.of(rows[0][0]))
         except (RuntimeError, MemoryError) as error:
             if not _is_out_of_memory(error):
                 raise EngineError(
@@ -168,8 +170,9 @@ class _Answering:
         from .token_drawing import Row
 
         prompt = self._model.chats.prompt(call)
-        longest = min(self._sampling.max_tokens, self._model.positions - len(prompt))
-        return Row(prompt, self._sampling.seed_of(call), longest, self._matcher(call))
+        sampling = self._samplings.of(call)
+        longest = min(sampling.max_tokens, self._model.positions - len(prompt))
+        return Row(prompt, sampling.seed_of(call), longest, self._matcher(call))
 
     def _matcher(self, call: Call) -> Any:
         from .token_drawing import Grammars
@@ -187,7 +190,7 @@ class _Answering:
                 hint="Set `structured_output: false` in the settings of the engine.",
             ) from error
 
-    def _generate(self, rows: Sequence[Row]) -> None:
+    def _generate(self, rows: Sequence[Row], sampling: Sampling) -> None:
         import torch
         from transformers import LogitsProcessorList, StoppingCriteriaList
 
@@ -200,7 +203,7 @@ class _Answering:
         lacking = [width - len(row.prompt) for row in rows]
         prompts = [[padding] * less + list(row.prompt) for less, row in zip(lacking, rows, strict=True)]
         mask = [[0] * less + [1] * (width - less) for less in lacking]
-        drawing = TokenDrawing(rows, self._sampling, model.tokenizer, model.ends, padding)
+        drawing = TokenDrawing(rows, sampling, model.tokenizer, model.ends, padding)
         with torch.inference_mode():
             weights.generate(
                 input_ids=torch.tensor(prompts, device=weights.device),
@@ -214,7 +217,7 @@ class _Answering:
         if row.error is not None or row.finish_reason is None:
             return failed(row.error or "the model stopped without an end", started)
         text = self._model.tokenizer.decode(row.tokens, skip_special_tokens=True)
-        ends = [place for stop in self._sampling.stop if (place := text.find(stop)) >= 0]
+        ends = [place for stop in self._samplings.of(call).stop if (place := text.find(stop)) >= 0]
         answer = Answer(
             text=text[: min(ends, default=len(text))],
             finish_reason=row.finish_reason,
@@ -222,16 +225,30 @@ class _Answering:
             completion_tokens=len(row.tokens),
             seed=row.seed,
             engine=self._model.engine,
+            log_probabilities=self._log_probabilities(row) if self._samplings.of(call).logprobs else None,
         )
         return answered(call, answer, started)
+
+    def _log_probabilities(self, row: Row) -> list[TokenLogProbability]:
+        decode = partial(self._model.tokenizer.decode, skip_special_tokens=True)
+        texts = pieces(row.tokens, decode)
+        return [
+            TokenLogProbability(text, logprob)
+            for text, logprob in zip(texts, row.log_probabilities, strict=True)
+        ]
 
 
 def _batches(calls: Iterable[Call], size: int) -> Iterator[list[Call]]:
     """Yield calls in batches whose members depend on the plan alone, and not on what is answered already.
 
-    Numbers are rounded a little differently in another batch, and a draw may hang on it.
+    Numbers are rounded a little differently in another batch, and a draw may hang on it. Those of a batch are
+    drawn alike.
     """
-    for _, batch in groupby(calls, key=lambda call: (call.split, call.index // size)):
+
+    def batch_of(call: Call) -> tuple[str, int, str]:
+        return call.split, call.index // size, canonical_json(dict(call.sampling))
+
+    for _, batch in groupby(calls, key=batch_of):
         yield list(batch)
 
 

@@ -14,6 +14,7 @@ import signal
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.metadata import packages_distributions, version
 from itertools import islice
 from pathlib import Path
@@ -23,11 +24,12 @@ from ...release import Config
 from ...schema.errors import EngineError, ReleaseError
 from ..calls import Call, Reply, canonical_json
 from ..formats import guiding_schema
+from ..log_probabilities import TokenLogProbability, pieces
 from .engine import Endpoint, EngineContext, Record
 from .local import JSON_OPTIONS, Answer, Chats, answered, local_endpoint, on_one_line
 from .local_models import InMemory, in_memory, loading, model_source, require_packages
 from .replies import failed
-from .sampling import Sampling, read_sampling
+from .sampling import LOG_PROBABILITIES, Sampling, Samplings
 from .stop_wish import StopWish
 
 CHUNK = 256
@@ -56,7 +58,7 @@ class VllmEngine:
     @staticmethod
     def endpoint(config: Config) -> Endpoint:
         """Return where the calls of a config go; see `Engine.endpoint`."""
-        return local_endpoint(config, *SAMPLING_NAMES)
+        return local_endpoint(config, LOG_PROBABILITIES, *SAMPLING_NAMES)
 
     def run(self, calls: Iterable[Call], record: Record) -> None:
         """Ask for every call; see `Engine.run`."""
@@ -107,15 +109,16 @@ def llm_arguments(config: Config, source: str) -> dict[str, Any]:
     return arguments | settings.get("engine_args", {})
 
 
-def sampling_arguments(config: Config, sampling: Sampling, call: Call) -> dict[str, Any]:
+def sampling_arguments(sampling: Sampling, call: Call) -> dict[str, Any]:
     """Return the arguments of vLLM's `SamplingParams` for a call, but for its JSON Schema.
 
     Args:
-        config: The config, for what is vLLM's alone.
         sampling: What every local engine has, as `read_sampling` read it.
-        call: The call.
+        call: The call, for what is vLLM's alone.
     """
-    given = config.generator.sampling
+    given = call.sampling
+    # Of no tokens besides the one that was drawn.
+    log_probabilities = {"logprobs": 0} if sampling.logprobs else {}
     return {
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
@@ -125,6 +128,7 @@ def sampling_arguments(config: Config, sampling: Sampling, call: Call) -> dict[s
         "max_tokens": sampling.max_tokens,
         "seed": sampling.seed_of(call),
         "stop": list(sampling.stop),
+        **log_probabilities,
         **{name: given[name] for name in SAMPLING_NAMES if given.get(name) is not None},
     }
 
@@ -149,8 +153,9 @@ class _Answering:
         self._config = config
         self._llm = llm
         with loading(config):
-            self._chats = Chats(llm.get_tokenizer())
-        self._sampling = read_sampling(config, llm.model_config.get_diff_sampling_param())
+            self._tokenizer = llm.get_tokenizer()
+            self._chats = Chats(self._tokenizer)
+        self._samplings = Samplings(config, llm.model_config.get_diff_sampling_param())
         self._engine = f"vllm {_version()}"
 
     def answer(self, chunk: Sequence[Call]) -> list[tuple[Call, Reply]]:
@@ -188,7 +193,7 @@ class _Answering:
         from vllm import SamplingParams  # pyright: ignore[reportAttributeAccessIssue]
         from vllm.sampling_params import StructuredOutputsParams  # pyright: ignore[reportMissingImports]
 
-        arguments = sampling_arguments(self._config, self._sampling, call)
+        arguments = sampling_arguments(self._samplings.of(call), call)
         if call.schema is not None:
             arguments["structured_outputs"] = StructuredOutputsParams(
                 json=vllm_schema(call.schema), disable_any_whitespace=True
@@ -225,10 +230,22 @@ class _Answering:
             finish_reason=completion.finish_reason,
             prompt_tokens=len(output.prompt_token_ids),
             completion_tokens=len(completion.token_ids),
-            seed=self._sampling.seed_of(call),
+            seed=self._samplings.of(call).seed_of(call),
             engine=self._engine,
+            log_probabilities=self._log_probabilities(completion),
         )
         return answered(call, answer, started)
+
+    def _log_probabilities(self, completion: Any) -> list[TokenLogProbability] | None:
+        """Return those of an answer's tokens, None where vLLM gave none."""
+        if completion.logprobs is None:
+            return None
+        tokens = list(completion.token_ids)
+        texts = pieces(tokens, partial(self._tokenizer.decode, skip_special_tokens=True))
+        return [
+            TokenLogProbability(text, at_token[token].logprob)
+            for token, text, at_token in zip(tokens, texts, completion.logprobs, strict=False)
+        ]
 
 
 def _refusals() -> tuple[type[Exception], ...]:

@@ -7,6 +7,7 @@ sentence chooses among several such variants. A mention that is alone in its clu
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -97,7 +98,7 @@ def answering(context: MethodContext) -> Answers:
     """
     settings = _settings(context)
     clusters = clusters_of(context)
-    path = _clusters_path(context, settings)
+    path = clusters_path(context)
     if path is not None and not path.exists():
         from .mention_clusters import write_clusters
 
@@ -110,9 +111,8 @@ def answering(context: MethodContext) -> Answers:
         for call in calls:
             example = gold[call.index]
             variants = replacement.variants(example, _seed_of(context, call.index), settings.candidates)
-            yield written(
-                chosen_variants(variants, settings.volume, lambda example=example: taggers.of(example))
-            )
+            chosen = chosen_variants(variants, settings.volume, lambda example=example: taggers.of(example))
+            yield written(chosen, [replaced_mentions(example, variant) for variant in chosen])
 
     return answers
 
@@ -128,7 +128,7 @@ def clusters_of(context: MethodContext) -> MentionClusters:
     from .mention_clusters import read_clusters
 
     settings = _settings(context)
-    path = _clusters_path(context, settings)
+    path = clusters_path(context)
     types = context.gold.labels.types
     if path is not None and path.exists():
         return read_clusters(path, types)
@@ -142,6 +142,15 @@ def clusters_of(context: MethodContext) -> MentionClusters:
         settings.clusters,
         Random(_seed_of(context, "clusters")).getrandbits(32),  # noqa: S311 - no secret is drawn
     )
+
+
+def clusters_path(context: MethodContext) -> Path | None:
+    """Return the release's file of clusters for the language of a config; None where it names none.
+
+    Raises:
+        ReleaseError: If the settings contradict one another.
+    """
+    return _path(context.folder, _settings(context).clusters_file, context.config.language.code)
 
 
 class ClusterReplacement:
@@ -161,6 +170,8 @@ class ClusterReplacement:
                 if len(members) > 1:
                     self._cluster_of.update({(type_, surface): members for surface in cluster})
         self._tags: dict[tuple[str, int], tuple[str, ...]] = {}
+        # Seeded for each sentence: that takes less than to make another one.
+        self._chance = Random()  # noqa: S311 - no secret is drawn
 
     def variants(self, example: Example, seed: str, count: int) -> list[Variant]:
         """Make different variants of a sentence, so many at most.
@@ -176,7 +187,8 @@ class ClusterReplacement:
         slots = self._slots(example)
         if slots is None:
             return []
-        chance = Random(seed)  # noqa: S311 - no secret is drawn
+        chance = self._chance
+        chance.seed(seed)
         found: dict[str, Variant] = {}
         for _ in range(count * _ATTEMPTS_A_VARIANT):
             tokens, tags, text = self._filled(slots, slots.draw(chance))
@@ -318,6 +330,17 @@ def chosen_variants(
     return [variants[place] for place in order[:volume]]
 
 
+def replaced_mentions(example: Example, variant: Variant) -> str:
+    """Tell which mentions of a sentence a variant has replaced by which, as JSON pairs, each pair once."""
+    tokens, tags = variant
+    pairs = [
+        (example.tokens[old.start : old.end], tokens[new.start : new.end])
+        for old, new in zip(mentions(example.ner_tags), mentions(tags), strict=True)
+    ]
+    different = dict.fromkeys((" ".join(old), " ".join(new)) for old, new in pairs if old != new)
+    return json.dumps(list(different), ensure_ascii=False)
+
+
 def _f1(gold: Sequence[str], predicted: Sequence[str]) -> float:
     expected, found = set(mentions(gold)), set(mentions(predicted))
     return 2 * len(expected & found) / max(len(expected) + len(found), 1)
@@ -411,10 +434,6 @@ def _all_gold(context: MethodContext, settings: _Settings) -> frozenset[str]:
         for examples in gold.splits.values()
         for example in examples
     )
-
-
-def _clusters_path(context: MethodContext, settings: _Settings) -> Path | None:
-    return _path(context.folder, settings.clusters_file, context.config.language.code)
 
 
 def _vectors_file(context: MethodContext, settings: _Settings, code: str) -> _File | None:

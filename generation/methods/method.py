@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ...release import Config
 from ...sources.gold import Gold
-from ..calls import Call
+from ..calls import Call, Reply
+from ..rounds import NO_ROUNDS, Rounds
+from ..salvage import Salvage
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,7 @@ class MethodContext:
         seed: The release's seed, which every random choice comes from.
         folder: The release's folder, which paths in settings are relative to.
         gold_of: Returns the gold data of any language of the release, by its code.
+        rounds: The answers there are, for a plan whose later calls follow from earlier ones.
     """
 
     config: Config
@@ -28,16 +32,25 @@ class MethodContext:
     seed: int
     folder: Path
     gold_of: Callable[[str], Gold]
+    rounds: Rounds = NO_ROUNDS
 
 
 Plan = Callable[[MethodContext], Iterator[Call]]
-"""Plans the calls of a config, split by split, in order."""
+"""Plans the calls of a config, split by split, in order.
+
+A plan in rounds ends where it waits for answers (`MethodContext.rounds`). With more of them it begins with
+the same calls and goes on.
+"""
 
 Answers = Callable[[Iterable[Call]], Iterator[str]]
-"""Answers calls of a method that asks no chat model, in order: datapoints as JSON, as one would write it.
+"""Answers calls of a method that asks no chat model, in order, with datapoints as JSON.
 
 It takes as many calls at a time as suits it.
 """
+
+
+Reading = Callable[[Call, str], Salvage]
+"""Reads the datapoints in the answer to a call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +63,21 @@ class Method:
         plan: Plans its calls.
         answering: Makes what answers them, for a method that asks no chat model; it does the work that all
             calls share. The answer to a call follows from the call and the context alone.
+        reading: Makes what reads answers, where they are not datapoints as `salvage` finds them.
+        most_calls: Says how many calls a plan in rounds has in the end by what is known, at most, by split.
+        format: How answers are written, for a method that leaves no choice; a name in `FORMATS` or another,
+            or what says it of a config that asks somebody.
+        findings: Says what became of the method's own business, as JSON, for the manifest and the card.
+        remarks: Says what whoever looks at the status should know, a sentence each, from the config and the
+            answers that there are; it looks at some of them.
     """
 
     summary: str
     needs: str
     plan: Plan
     answering: Callable[[MethodContext], Answers] | None = None
+    reading: Callable[[MethodContext], Reading] | None = None
+    most_calls: Callable[[MethodContext], Mapping[str, int]] | None = None
+    format: str | Callable[[Config], str] | None = None
+    findings: Callable[[MethodContext], Mapping[str, Any]] | None = None
+    remarks: Callable[[Config, Iterable[tuple[Call, Reply | None]]], Sequence[str]] | None = None

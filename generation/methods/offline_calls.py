@@ -67,9 +67,21 @@ def gold_by_id(context: MethodContext) -> Mapping[str, Example]:
     return {example.id: example for example in context.gold.splits.get(SPLIT, ())}
 
 
-def written(datapoints: Iterable[tuple[Sequence[str], Sequence[str]]]) -> str:
-    """Write datapoints, tokens and tags by name each, as the answer to a call."""
-    values = [{"tokens": list(tokens), "ner_tags": list(tags)} for tokens, tags in datapoints]
+def written(
+    datapoints: Iterable[tuple[Sequence[str], Sequence[str]]], operations: Iterable[str] | None = None
+) -> str:
+    """Write datapoints as the answer to a call.
+
+    Args:
+        datapoints: Tokens and tags by name, of each.
+        operations: What was done to make each, for its provenance; None where a method has nothing to say.
+    """
+    values: list[dict[str, Any]] = [
+        {"tokens": list(tokens), "ner_tags": list(tags)} for tokens, tags in datapoints
+    ]
+    if operations is not None:
+        for value, operation in zip(values, operations, strict=True):
+            value["operation"] = operation
     return json.dumps({"datapoints": values}, ensure_ascii=False)
 
 

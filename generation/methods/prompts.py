@@ -118,13 +118,18 @@ class Question:
 
 
 def legend(types: Sequence[str], gold: Iterable[Example]) -> str:
+    """Say what each entity type means, a line each."""
+    return "\n".join(f"- {type_}: {meaning}" for type_, meaning in meanings(types, gold).items())
+
+
+def meanings(types: Sequence[str], gold: Iterable[Example]) -> dict[str, str]:
     """Say what each entity type means; for types that are not customary, by their most frequent mentions."""
     counts: dict[str, Counter[str]] = {type_: Counter() for type_ in types if type_ not in _MEANINGS}
     for example in gold if counts else ():
         for mention in example.mentions:
             if mention.type in counts:
                 counts[mention.type][" ".join(example.tokens[mention.start : mention.end])] += 1
-    return "\n".join(f"- {type_}: {_MEANINGS.get(type_) or _by_example(counts[type_])}" for type_ in types)
+    return {type_: _MEANINGS.get(type_) or _by_example(counts[type_]) for type_ in types}
 
 
 def _by_example(counts: Counter[str]) -> str:

@@ -43,7 +43,7 @@ def plan(context: MethodContext) -> Iterator[Call]:
     """
     config, gold, seed = context.config, context.gold, context.seed
     generator, labels = config.generator, gold.labels
-    _check_sampling(generator.sampling, config.name)
+    check_sampling(generator.sampling, config.name)
     server = endpoint(config)
     format_ = generator.format or default_format(server)
     question = Question(
@@ -128,7 +128,12 @@ def _render(format_: str, example: Example, labels: LabelSet, where: str) -> str
         ) from error
 
 
-def _check_sampling(sampling: Mapping[str, Any], where: str) -> None:
+def check_sampling(sampling: Mapping[str, Any], where: str) -> None:
+    """Refuse sampling parameters that are none.
+
+    Raises:
+        ReleaseError: If one would change what an answer is, or cannot be sent.
+    """
     for name in sorted(_NOT_SAMPLING.intersection(sampling)):
         raise ReleaseError(
             f"sampling: `{name}` is no sampling parameter",

@@ -43,6 +43,9 @@ Words = tuple[str, ...]
 Labelled = tuple[Sequence[str], Sequence[str]]
 """Tokens and their tags."""
 
+Variant = tuple[Sequence[str], Sequence[str], str]
+"""Tokens, their tags, and the operation that made them, by name."""
+
 Synonyms = Mapping[str, Sequence[Words]]
 """The synonyms of a token, in order: a word each, or several."""
 
@@ -95,9 +98,13 @@ def answering(context: MethodContext) -> Answers:
     seed = f"{context.seed}/{context.config.language.code}/simple_augmentation"
 
     def answers(calls: Iterable[Call]) -> Iterator[str]:
+        chance = random.Random()  # noqa: S311
         for call in calls:
-            chance = random.Random(f"{seed}/{call.index}")  # noqa: S311
-            yield written(augmentation.variants(gold[call.seed_ids[0]], chance))
+            chance.seed(f"{seed}/{call.index}")
+            variants = augmentation.variants(gold[call.seed_ids[0]], chance)
+            yield written(
+                ((tokens, tags) for tokens, tags, _ in variants), (operation for *_, operation in variants)
+            )
 
     return answers
 
@@ -114,7 +121,7 @@ class SimpleAugmentation:
         >>> gold = [Example("1", ("Ada", "sings"), ("B-PER", "O")), Example("2", ("Bo",), ("B-PER",))]
         >>> augmentation = SimpleAugmentation(Settings(("mention_replacement",), 1.0), {"train": gold})
         >>> augmentation.variants(gold[0], random.Random(1))
-        [(['Bo', 'sings'], ['B-PER', 'O'])]
+        [(['Bo', 'sings'], ['B-PER', 'O'], 'mention_replacement')]
     """
 
     def __init__(
@@ -130,28 +137,29 @@ class SimpleAugmentation:
             MENTIONS: lambda: _MentionReplacement(settings.probability, train),
             SHUFFLE: lambda: _SegmentShuffle(settings.probability),
         }
-        self._operations = [makers[name]() for name in settings.operations]
+        self._operations = [(name, makers[name]()) for name in settings.operations]
         self._variants = settings.variants
         self._normal = NormalForms()
         self._gold = {self._normal.comparable(example.tokens) for gold in splits.values() for example in gold}
 
-    def variants(self, example: Example, chance: random.Random) -> list[Labelled]:
+    def variants(self, example: Example, chance: random.Random) -> list[Variant]:
         """Make the variants of a gold sentence, different from each other and from all of gold.
 
         Each is tried once: where nothing was changed, or the outcome is there already, there are fewer.
         """
-        made: list[Labelled] = []
+        made: list[Variant] = []
         known = set()
         draw = chance.random
         for _ in range(self._variants):
-            for operation in self._operations:
+            for name, operation in self._operations:
                 variant = operation(example, draw)
                 if variant is None:
                     continue
-                text = self._normal.comparable(variant[0])
+                tokens, tags = variant
+                text = self._normal.comparable(tokens)
                 if text not in self._gold and text not in known:
                     known.add(text)
-                    made.append(variant)
+                    made.append((tokens, tags, name))
         return made
 
 
@@ -221,7 +229,8 @@ class _TokenReplacement:
                 other = population.other_than(token, draw)
             if other is not None:
                 replaced[token] = other
-        if len(label_of) < len(tokens):
+        # `label_of` holds the last label of a word: some word has several where not all are their last one.
+        if len(label_of) < len(tokens) and tuple(map(label_of.__getitem__, tokens)) != tags:
             for token, tag in zip(tokens, tags, strict=True):
                 if label_of[token] != tag:
                     replaced.pop(token, None)
@@ -335,8 +344,12 @@ def _in_any_order(words: Words, draw: _Draw) -> Words:
 _Segment = tuple[int, int, str]
 
 
-def _segments(tags: Sequence[str]) -> list[_Segment]:
-    """Split IOB2 tags into mentions and runs of O: start, end and first tag of each."""
+@lru_cache(maxsize=1)
+def _segments(tags: tuple[str, ...]) -> tuple[_Segment, ...]:
+    """Split IOB2 tags into mentions and runs of O: start, end and first tag of each.
+
+    What was split last is remembered: several operations work on one sentence.
+    """
     segments = []
     start, length = 0, len(tags)
     while start < length:
@@ -347,7 +360,7 @@ def _segments(tags: Sequence[str]) -> list[_Segment]:
             end += 1
         segments.append((start, end, tag))
         start = end
-    return segments
+    return tuple(segments)
 
 
 @lru_cache(maxsize=4096)

@@ -1,0 +1,385 @@
+"""Few-shot tagging: a language model labels text that nobody labelled, as some gold sentences show it.
+
+The sentences of a text are dealt into calls in their order, without those that could not be published: what
+stands in gold, what came before. Each call shows gold sentences with their labels and asks for those of the
+next sentences. The tokens of the text are what is published; `alignment_to_tokens` finds in them what the
+model says. A call carries its sentences with it, so that answers can be read without the text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from ...release import SPLITS, Config
+from ...schema.errors import ReleaseError
+from ...schema.example import Example
+from ...sources.characters import text_faults
+from ...sources.gold import Gold
+from ...sources.hub_reference import PREFIX
+from ...sources.normal_forms import NormalForms
+from ...sources.unlabelled_text import UnlabelledSentence, content_hash, read_unlabelled
+from ..alignment_to_tokens import Alignment
+from ..calls import Call
+from ..engines import endpoint
+from ..salvage import EMPTY, NO_DATAPOINT, SOURCE_CHARACTERS, Found, Fragment, Salvage
+from .few_shot_tagging_answers import NOT_ANSWERED, SentenceAnswer, read_tagging
+from .few_shot_tagging_prompts import LISTED, MARKED, TaggingQuestion
+from .method import MethodContext, Reading
+from .prompts import legend
+from .seeded import check_sampling
+from .shown_gold import showable, words_of_gold
+
+STEP = "tagging"
+
+NOT_ASKED_ABOUT = "labels of a sentence that was not asked about"
+WIDENED = "mention widened to whole words"
+NOT_PLACED = "mention not placed"
+
+IN_GOLD = "in gold"
+REPEATED = "repeated"
+NOT_PUBLISHABLE = "cannot be published"
+
+# A quarter of the examples shows that sentences without a mention exist.
+_MENTIONS_IN = 4
+_CHARACTERS_OF_A_CHANGE = 200
+_TOKENS_REMEMBERED = 1 << 18
+
+
+def format_of(config: Config) -> str:
+    """Return how answers are written: as suits the server."""
+    return LISTED if endpoint(config).structured_output else MARKED
+
+
+def plan(context: MethodContext) -> Iterator[Call]:
+    """Plan the calls of a config, split by split: the whole text, or as many calls as the release says.
+
+    A larger number of calls adds to those planned before.
+
+    Raises:
+        ReleaseError: If no text is named, gold has too few examples, a sampling parameter is none, or an
+            entity type cannot be written in an answer.
+        DataError: If a text cannot be read.
+    """
+    config, generator = context.config, context.config.generator
+    check_sampling(generator.sampling, config.name)
+    texts = _texts(context)
+    server = endpoint(config)
+    question = TaggingQuestion(
+        language=config.language.name,
+        labels=context.gold.labels,
+        legend=legend(context.gold.labels.types, context.gold.splits.get("train", ())),
+        structured_output=server.structured_output,
+    )
+    for split, text in texts.items():
+        held_out = [texts[other] for other in _splits_before(split) if other in texts]
+        examples = _Examples(context, split)
+        chosen = _Chosen(text, context.gold, held_out)
+        for index, sentences in enumerate(_dealt(chosen, generator.datapoints, generator.calls.get(split))):
+            shown = examples.of_call(index)
+            yield Call(
+                config=config.name,
+                split=split,
+                index=index,
+                engine=generator.engine,
+                model=generator.model,
+                messages=_messages(question, shown, sentences, config.name),
+                schema=question.schema(len(sentences)),
+                sampling=generator.sampling,
+                base_url=server.base_url,
+                seed_ids=tuple(example.id for example in shown),
+                seed_revision=context.gold.revision,
+                datapoints=len(sentences),
+                step=STEP,
+                about={
+                    "text": {"file": text.name, "sha256": text.sha256},
+                    "sentences": [
+                        {"id": sentence.id, "tokens": list(sentence.tokens)} for sentence in sentences
+                    ],
+                    "left_out": dict(sorted(chosen.left_out.items())),
+                },
+            )
+        if not chosen.chosen:
+            raise ReleaseError(
+                f"{split}: no sentence of {text.name} can be asked about"
+                + "".join(f"; {reason}: {count:,}" for reason, count in sorted(chosen.left_out.items())),
+                where=config.name,
+                hint="Text has one sentence a line, or is a file of tokens. Sentences of gold are left out.",
+            )
+
+
+def reading(context: MethodContext) -> Reading:
+    """Return what reads answers: from the call alone, without the text."""
+    types = context.gold.labels.types
+
+    def read(call: Call, text: str) -> Salvage:
+        return read_answer(call.about, text, types)
+
+    return read
+
+
+def findings(context: MethodContext) -> Mapping[str, Any]:
+    """Say which text was labelled, under which licence, and what of it was left out, by split."""
+    settings = context.config.generator.method_settings
+    splits: dict[str, dict[str, Any]] = {}
+    for call in context.rounds.planned(context.config.name):
+        before = splits.get(call.split, {"sentences": 0})
+        splits[call.split] = {
+            **call.about["text"],
+            "sentences": before["sentences"] + call.datapoints,
+            "left_out": dict(call.about["left_out"]),
+        }
+    return {
+        "fixed_examples": settings.get("fixed_examples", False),
+        "license": settings.get("license"),
+        "citation": settings.get("citation"),
+        "texts": {split: splits[split] for split in SPLITS if split in splits},
+    }
+
+
+def read_answer(about: Mapping[str, Any], text: str, types: Sequence[str]) -> Salvage:
+    """Read the labels in an answer.
+
+    Args:
+        about: What the call says of its sentences.
+        text: The answer; it may be anything.
+        types: The entity types.
+    """
+    sentences = [sentence["tokens"] for sentence in about["sentences"]]
+    answer = read_tagging(text, sentences, types)
+    found: list[Found] = []
+    lost: Counter[str] = Counter()
+    fragments: list[Fragment] = []
+    for item, (sentence, said) in enumerate(zip(about["sentences"], answer.sentences, strict=True)):
+        if said.said is not None:
+            found.append(_found(item, sentence, said, answer.way))
+            continue
+        # Without an answer it was not returned; with one that broke off, it was.
+        fragments.append(_fragment(said.fault or NOT_ANSWERED, sentence))
+        if said.fault != NOT_ANSWERED:
+            lost[said.fault or NOT_ANSWERED] += 1
+    for stray in answer.strays:
+        lost[NOT_ASKED_ABOUT] += 1
+        fragments.append(_fragment(NOT_ASKED_ABOUT, stray))
+    if not found and not lost:
+        reason = NO_DATAPOINT if text.strip() else EMPTY
+        lost[reason] += 1
+        fragments.insert(0, Fragment(reason, _writable(text[:SOURCE_CHARACTERS])))
+    return Salvage(found, lost, fragments, strict=answer.way == "json")
+
+
+def _found(item: int, sentence: Mapping[str, Any], said: SentenceAnswer, way: str) -> Found:
+    value = {**sentence, "answer": said.said}
+    if said.alignment is None:
+        return Found(item, None, None, way, said.fault, value)
+    tokens, tags = list(sentence["tokens"]), list(said.alignment.tags)
+    return Found(item, tokens, tags, way, None, value, tuple(_changes(tokens, said.alignment)))
+
+
+def _changes(tokens: Sequence[str], alignment: Alignment) -> Iterator[dict[str, Any]]:
+    for named, mention in alignment.widened:
+        whole = " ".join(tokens[mention.start : mention.end])
+        yield {"step": WIDENED, "position": mention.start, "before": _shown(named.text), "after": whole}
+    for lost in alignment.lost:
+        before = _shown(f"{lost.mention.text} ({lost.mention.type}): {lost.reason}")
+        yield {"step": NOT_PLACED, "position": None, "before": before, "after": None}
+
+
+def _fragment(reason: str, source: Any) -> Fragment:
+    try:
+        written = json.dumps(source, ensure_ascii=False)
+    except RecursionError:
+        written = "nested too deep to show"
+    return Fragment(reason, _writable(written[:SOURCE_CHARACTERS]))
+
+
+def _shown(text: str) -> str:
+    return _writable(text[:_CHARACTERS_OF_A_CHANGE])
+
+
+def _writable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A text of one split.
+
+    Attributes:
+        path: Where it is.
+        name: What cards call it; no path.
+        sha256: Of the file; None for a split on the Hub.
+        known: Words that stay whole where it is split into words.
+        gold: Gold, whose labels its own labels may be numbered by.
+    """
+
+    path: Path
+    name: str
+    sha256: str | None
+    known: frozenset[str]
+    gold: Gold
+
+    def sentences(self) -> Iterator[UnlabelledSentence]:
+        """Read its sentences, as a stream."""
+        return read_unlabelled(self.path, known=self.known, labels=self.gold.labels)
+
+
+def _texts(context: MethodContext) -> dict[str, _Text]:
+    """Return the text of each split that is planned.
+
+    Raises:
+        ReleaseError: If there is none, or calls are to be made for a split that has none.
+        DataError: If one cannot be read.
+    """
+    generator = context.config.generator
+    named = generator.method_settings.get("text", {})
+    by_split = {"train": named} if isinstance(named, str) else named
+    missing = [split for split in generator.calls or ("train",) if split not in by_split]
+    if not by_split or (generator.calls and missing):
+        raise ReleaseError(
+            f"there is no text for {missing[0]}" if by_split else "no text is named that is to be labelled",
+            where=context.config.name,
+            hint="Name it as `text` among the generator's settings `few_shot_tagging`: a file for train, or "
+            "files by split.",
+        )
+    known = words_of_gold(context.gold.splits.get("train", ()))
+    texts = {}
+    for split in SPLITS:
+        if split in by_split and (not generator.calls or split in generator.calls):
+            written = by_split[split].replace("{language}", context.config.language.code)
+            on_hub = written.startswith(PREFIX)
+            path = Path(written) if on_hub else context.folder / written
+            texts[split] = _Text(
+                path, written if on_hub else path.name, content_hash(path), known, context.gold
+            )
+    return texts
+
+
+@lru_cache(_TOKENS_REMEMBERED)
+def _is_faulty(token: str) -> bool:
+    return bool(text_faults(token))
+
+
+def _splits_before(split: str) -> tuple[str, ...]:
+    """Return the splits that keep a sentence which stands in a split as well."""
+    return SPLITS[SPLITS.index(split) + 1 :]
+
+
+class _Chosen:
+    """The sentences of a text that are worth asking about, in its order.
+
+    Attributes:
+        chosen: How many were chosen so far.
+        left_out: How many were not, by reason.
+    """
+
+    def __init__(self, text: _Text, gold: Gold, held_out: Sequence[_Text]) -> None:
+        self._text = text
+        self._held_out = held_out
+        self._forms = NormalForms()
+        self._in_gold = {
+            self._digest(example.tokens) for examples in gold.splits.values() for example in examples
+        }
+        self.chosen = 0
+        self.left_out: Counter[str] = Counter()
+
+    def __iter__(self) -> Iterator[UnlabelledSentence]:
+        seen = {self._digest(each.tokens) for text in self._held_out for each in text.sentences()}
+        for sentence in self._text.sentences():
+            digest = self._digest(sentence.tokens)
+            if digest in self._in_gold:
+                self.left_out[IN_GOLD] += 1
+            elif digest in seen:
+                self.left_out[REPEATED] += 1
+            elif any(map(_is_faulty, sentence.tokens)):
+                self.left_out[NOT_PUBLISHABLE] += 1
+            else:
+                seen.add(digest)
+                self.chosen += 1
+                yield sentence
+
+    def _digest(self, tokens: Sequence[str]) -> bytes:
+        """Return what is the same for sentences that are the same; 64 bits, as the duplicates gate has."""
+        if len(self._forms) > _TOKENS_REMEMBERED:
+            self._forms.clear()
+        text = self._forms.comparable(tokens)
+        return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+
+
+def _dealt(chosen: _Chosen, size: int, calls: int | None) -> Iterator[tuple[UnlabelledSentence, ...]]:
+    """Deal sentences into calls; the last one when all that is left out behind it is counted."""
+    dealt: list[UnlabelledSentence] = []
+    number = 0
+    for sentence in chosen:
+        if len(dealt) == size:
+            yield tuple(dealt)
+            dealt, number = [], number + 1
+        dealt.append(sentence)
+        if len(dealt) == size and number + 1 == calls:
+            break
+    if dealt:
+        yield tuple(dealt)
+
+
+class _Examples:
+    """The gold sentences that the prompts of a split show.
+
+    Args:
+        context: What the data is made from.
+        split: The split.
+
+    Raises:
+        ReleaseError: If gold does not have that many.
+    """
+
+    def __init__(self, context: MethodContext, split: str) -> None:
+        generator = context.config.generator
+        source = generator.seeds_from[split]
+        gold = showable(context.gold, source)
+        self._number = generator.examples
+        if len(gold) < self._number:
+            raise ReleaseError(
+                f"{split}: {self._number:,} examples are to be shown, and gold {source} has {len(gold):,} "
+                "that do not stand in held-out gold as well",
+                where=context.config.name,
+                hint="Lower `examples` of the generator, or take them from another split (`seeds_from`).",
+            )
+        self._fixed = context.config.generator.method_settings.get("fixed_examples", False)
+        self._seed = f"{context.seed}/{context.config.language.code}/{split}/{STEP}"
+        self._with_mentions = [example for example in gold if example.mentions]
+        self._without = [example for example in gold if not example.mentions]
+
+    def of_call(self, index: int) -> Sequence[Example]:
+        """Draw the examples of a call: mostly with mentions, and some without where gold has such."""
+        chance = Random(self._seed if self._fixed else f"{self._seed}/{index}")  # noqa: S311
+        without = min(self._number // _MENTIONS_IN, len(self._without))
+        without = max(without, self._number - len(self._with_mentions))
+        drawn = [
+            *chance.sample(self._with_mentions, self._number - without),
+            *chance.sample(self._without, without),
+        ]
+        chance.shuffle(drawn)
+        return drawn
+
+
+def _messages(
+    question: TaggingQuestion,
+    examples: Sequence[Example],
+    sentences: Sequence[UnlabelledSentence],
+    where: str,
+) -> tuple[Mapping[str, str], ...]:
+    try:
+        return question.messages(examples, [sentence.tokens for sentence in sentences])
+    except ValueError as error:
+        raise ReleaseError(
+            f"answers cannot be written: {error}",
+            where=where,
+            hint="Rename the type in gold, or use a server that enforces a JSON Schema.",
+        ) from error
