@@ -8,8 +8,7 @@ three ways: put together with gold, as papers on augmentation do; as `synthner t
 out where folds of gold say that it does not help; and the same after curation. Lift is micro-F1 on gold test
 less that of gold alone, with the same sentences and the same tagger.
 
-The last columns show what folds of gold promised, and with how many seeds the data was used. They promise too
-much where data is made of gold sentences: the data that a fold is judged with holds variants of the fold.
+The last columns show what folds of gold promised, and with how many seeds the data was used.
 
 Gold test is in the release so that no method and no gate lets a copy of its sentences through; this script
 stops if one came through. Sentences of gold train that gold test has, too, are never drawn. A data set with

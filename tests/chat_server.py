@@ -100,7 +100,7 @@ class ChatServer:
         self.hold_from: int | None = None
         self.let_go = threading.Event()
         self._arrival = threading.Condition()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+        self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.daemon_threads = True
         cast(Any, self._server).chat = self
 
@@ -131,6 +131,11 @@ class ChatServer:
             self.received.append(request)
             self._arrival.notify_all()
             return len(self.received) - 1
+
+
+class _Server(ThreadingHTTPServer):
+    # Connections that find no place in the queue are tried again after seconds, then minutes.
+    request_queue_size = 1024
 
 
 class _Handler(BaseHTTPRequestHandler):
