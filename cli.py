@@ -78,6 +78,40 @@ def generate(release: Path, only: tuple[str, ...], dry_run: bool, as_json: bool)
 
 
 @synthner.command()
+@release_argument
+@click.option("--generator", required=True, help="The generator whose model is asked.")
+@click.option("-o", "--output", required=True, help="Where the labels go; {language} is filled in.")
+@click.option("--split", type=click.Choice(["test", "validation"]), default="test", show_default=True)
+@json_option
+def tag(release: Path, generator: str, output: str, split: str, as_json: bool) -> None:
+    """Let a model label gold sentences, as a system to compare with.
+
+    It sees a few sentences of gold train and labels those of a held-out split. Its answers are in the
+    journal. `evaluation.sources` of the release takes the files as `predictions`; `synthner score` scores
+    them. RELEASE is a release.yaml or its folder.
+    """
+    from .evaluation.prediction_files import write_predictions
+    from .generation.gold_tagging import tag_gold, tagging_configs
+
+    opened = open_release(release)
+    if len(tagging_configs(opened, generator)) > 1 and "{language}" not in output:
+        raise WrongUsageError(
+            f"`{output}` would hold several languages", hint="Write {language} into its name."
+        )
+    tagged = {}
+    with console_generation.GenerationProgress(opened.currency) as progress:
+        for code, labelled in tag_gold(opened, generator, split=split, watcher=progress):
+            path = Path(output.replace("{language}", code))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_predictions(path, labelled.examples)
+            tagged[code] = {"file": str(path), **labelled.as_json()}
+            if not as_json:
+                console_generation.print_tagged(path, labelled)
+    if as_json:
+        console.print_json({"languages": tagged})
+
+
+@synthner.command()
 @json_option
 def methods(as_json: bool) -> None:
     """List the ways to make data, with what each needs."""

@@ -153,7 +153,8 @@ def print_history(history: History) -> None:
     if not history.is_readable:
         _print_fact("as sent", found.source)
     elif len(found.tokens or ()) == len(found.tags or ()):
-        _print_fact("as sent", _labelled(found.tokens or (), found.tags or ()))
+        name = "as read" if found.changes else "as sent"
+        _print_fact(name, _labelled(found.tokens or (), found.tags or ()))
     else:
         _print_fact("tokens", " ".join(map(str, found.tokens or ())))
         _print_fact("tags", " ".join(map(str, found.tags or ())))

@@ -11,10 +11,13 @@ import click
 from .console import counted, new_table, print_table, progress_bars
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.progress import Progress, TaskID
 
     from .generation.estimate import Estimate, Range
     from .generation.generate import ConfigStatus, GenerateSummary
+    from .generation.gold_tagging import TaggedGold
     from .generation.plan import PlanSummary
     from .generation.watching import Outcome
     from .release import Release
@@ -90,6 +93,16 @@ def report_generated(summary: GenerateSummary) -> None:
     _report_cost(summary)
     _print_failures(summary.configs)
     _print_finish_reasons(summary.configs, err=True)
+
+
+def print_tagged(path: Path, tagged: TaggedGold) -> None:
+    """Print what a model said of gold sentences, and what could not be read."""
+    mentions = sum(len(example.mentions) for example in tagged.examples)
+    click.echo(f"{path}: {counted(len(tagged.examples), 'sentence')}, {counted(mentions, 'mention')}")
+    for reason, count in tagged.without_answer.items():
+        click.echo(f"  {counted(count, 'sentence')} without labels: {reason}")
+    for reason, count in tagged.mentions_lost.items():
+        click.echo(f"  {counted(count, 'mention')} lost: {reason}")
 
 
 class GenerationProgress:

@@ -33,7 +33,7 @@ METHODS: dict[str, Method] = {
         findings=entity_guided.findings,
     ),
     "few_shot_tagging": Method(
-        summary="Labels the sentences of a text: shows a model labelled gold sentences, and asks.",
+        summary="Labels your text: shows a model labelled gold sentences, and asks for the labels of others.",
         needs="a text, a language model and an engine that asks it",
         plan=few_shot_tagging.plan,
         reading=few_shot_tagging.reading,

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
@@ -69,20 +69,80 @@ def plan(context: MethodContext) -> Iterator[Call]:
         DataError: If a text cannot be read.
     """
     config, generator = context.config, context.config.generator
-    check_sampling(generator.sampling, config.name)
     texts = _texts(context)
-    server = endpoint(config)
-    question = TaggingQuestion(
-        language=config.language.name,
-        labels=context.gold.labels,
-        legend=legend(context.gold.labels.types, context.gold.splits.get("train", ())),
-        structured_output=server.structured_output,
-    )
+    asking = _Asking(context)
     for split, text in texts.items():
         held_out = [texts[other] for other in _splits_before(split) if other in texts]
-        examples = _Examples(context, split)
         chosen = _Chosen(text, context.gold, held_out)
-        for index, sentences in enumerate(_dealt(chosen, generator.datapoints, generator.calls.get(split))):
+        dealt = _dealt(chosen, generator.datapoints, generator.calls.get(split))
+        for call in asking.calls(split, dealt):
+            about = {
+                "text": {"file": text.name, "sha256": text.sha256},
+                "left_out": dict(sorted(chosen.left_out.items())),
+            }
+            yield replace(call, about={**call.about, **about})
+        if not chosen.chosen:
+            raise ReleaseError(
+                f"{split}: no sentence of {text.name} can be asked about"
+                + "".join(f"; {reason}: {count:,}" for reason, count in sorted(chosen.left_out.items())),
+                where=config.name,
+                hint="Text has one sentence a line, or is a file of tokens. Sentences of gold are left out.",
+            )
+
+
+def plan_gold(context: MethodContext, split: str) -> Iterator[Call]:
+    """Plan the calls that label gold sentences themselves, to see how well the model does it.
+
+    The labels of the sentences that are asked about are not shown.
+
+    Args:
+        context: What is labelled.
+        split: The gold split.
+
+    Raises:
+        ReleaseError: If gold has no such split or too few examples, a sampling parameter is none, or an
+            entity type cannot be written in an answer.
+    """
+    gold = context.gold.splits.get(split, ())
+    if not gold:
+        raise ReleaseError(f"gold has no {split} split to label", where=context.config.name)
+    sentences = [UnlabelledSentence(example.id, example.tokens) for example in gold]
+    size = context.config.generator.datapoints
+    dealt = (tuple(sentences[first : first + size]) for first in range(0, len(sentences), size))
+    yield from _Asking(context).calls(split, dealt)
+
+
+class _Asking:
+    """Writes the calls of a config.
+
+    Args:
+        context: What the data is made from.
+
+    Raises:
+        ReleaseError: If a sampling parameter is none.
+    """
+
+    def __init__(self, context: MethodContext) -> None:
+        config = context.config
+        check_sampling(config.generator.sampling, config.name)
+        self._context = context
+        self._server = endpoint(config)
+        self._question = TaggingQuestion(
+            language=config.language.name,
+            labels=context.gold.labels,
+            legend=legend(context.gold.labels.types, context.gold.splits.get("train", ())),
+            structured_output=self._server.structured_output,
+        )
+
+    def calls(self, split: str, dealt: Iterable[Sequence[UnlabelledSentence]]) -> Iterator[Call]:
+        """Yield the call for each portion of the sentences of a split.
+
+        Raises:
+            ReleaseError: If gold has too few examples, or an entity type cannot be written in an answer.
+        """
+        config, generator = self._context.config, self._context.config.generator
+        examples = _Examples(self._context, split)
+        for index, sentences in enumerate(dealt):
             shown = examples.of_call(index)
             yield Call(
                 config=config.name,
@@ -90,28 +150,19 @@ def plan(context: MethodContext) -> Iterator[Call]:
                 index=index,
                 engine=generator.engine,
                 model=generator.model,
-                messages=_messages(question, shown, sentences, config.name),
-                schema=question.schema(len(sentences)),
+                messages=_messages(self._question, shown, sentences, config.name),
+                schema=self._question.schema(len(sentences)),
                 sampling=generator.sampling,
-                base_url=server.base_url,
+                base_url=self._server.base_url,
                 seed_ids=tuple(example.id for example in shown),
-                seed_revision=context.gold.revision,
+                seed_revision=self._context.gold.revision,
                 datapoints=len(sentences),
                 step=STEP,
                 about={
-                    "text": {"file": text.name, "sha256": text.sha256},
                     "sentences": [
                         {"id": sentence.id, "tokens": list(sentence.tokens)} for sentence in sentences
-                    ],
-                    "left_out": dict(sorted(chosen.left_out.items())),
+                    ]
                 },
-            )
-        if not chosen.chosen:
-            raise ReleaseError(
-                f"{split}: no sentence of {text.name} can be asked about"
-                + "".join(f"; {reason}: {count:,}" for reason, count in sorted(chosen.left_out.items())),
-                where=config.name,
-                hint="Text has one sentence a line, or is a file of tokens. Sentences of gold are left out.",
             )
 
 
