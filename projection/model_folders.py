@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -190,25 +189,6 @@ def enough_memory(model: str) -> Iterator[None]:
             where=model,
             hint="Lower `batch_size`, or take a smaller model.",
         ) from error
-
-
-@contextmanager
-def quietly() -> Iterator[None]:
-    """Keep transformers from logging anything but errors and from drawing progress bars."""
-    from transformers.utils import logging
-
-    verbosity, has_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            # Marian's tokenizer recommends what only untokenised text of some languages would need.
-            warnings.filterwarnings("ignore", message=".*sacremoses")
-            yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if has_bars:
-            logging.enable_progress_bar()
 
 
 @lru_cache(maxsize=256)

@@ -15,8 +15,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..schema.errors import DataError, WrongUsageError
+from ..sources.transformers_logging import quietly
 from .link_extraction import EXTRACTIONS
-from .model_folders import NamedModel, device_here, enough_memory, loading, quietly
+from .model_folders import NamedModel, device_here, enough_memory, loading
 from .outcome import Alignment
 from .parallel_text import Pair
 from .subwords import SubwordReader, Subwords, Window, windows_of

@@ -14,7 +14,8 @@ from typing import Any
 import regex
 
 from ..schema.errors import DataError
-from .model_folders import NamedModel, device_here, enough_memory, loading, quietly
+from ..sources.transformers_logging import quietly
+from .model_folders import NamedModel, device_here, enough_memory, loading
 
 BEAMS = 5
 BATCH_SIZE = 32

@@ -154,22 +154,6 @@ def loading(model: str) -> Iterator[None]:
         ) from error
 
 
-@contextmanager
-def quietly() -> Iterator[None]:
-    """Keep transformers from logging anything but errors and from drawing progress bars."""
-    from transformers.utils import logging
-
-    verbosity, has_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if has_bars:
-            logging.enable_progress_bar()
-
-
 def _on_one_line(error: Exception) -> str:
     return (" ".join(str(error).split()) or type(error).__name__)[:500]
 

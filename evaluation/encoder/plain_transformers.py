@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...schema.iob2 import OUTSIDE, repair
-from .loading import load_tokenizer, loading, quietly, require_train_extra
+from ...sources.transformers_logging import quietly
+from .loading import load_tokenizer, loading, require_train_extra
 from .saved_taggers import read_description
 
 

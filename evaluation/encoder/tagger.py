@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from ...schema.errors import DataError
 from ...schema.example import Example
 from ...schema.iob2 import OUTSIDE, repair
+from ...sources.transformers_logging import quietly
 from ..scoring import score
-from .loading import load_tokenizer, model_folder, positions, quietly, require_train_extra
+from .loading import load_tokenizer, model_folder, positions, require_train_extra
 from .settings import EncoderSettings
 from .training_facts import TrainingFacts
 from .windows import Window, WindowReader

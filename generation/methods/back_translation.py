@@ -25,10 +25,10 @@ from ...schema.errors import ReleaseError
 from ...schema.example import Example
 from ...schema.iob2 import OUTSIDE
 from ...sources.normal_forms import NormalForms
-from ..calls import Call, canonical_json, sha256
+from ..calls import Call, canonical_json
 from ..engines.local_models import in_memory
 from .method import Answers, MethodContext
-from .offline_calls import SPLIT, gold_as_json, offline_calls, written
+from .offline_calls import SPLIT, held_out_hash, offline_calls, written
 
 if TYPE_CHECKING:
     from ...projection.translation import Translation, Translator
@@ -102,7 +102,6 @@ def plan(context: MethodContext) -> Iterator[Call]:
         DataError: If there is no such model.
     """
     settings = _settings(context)
-    others = {split: gold_as_json(gold) for split, gold in context.gold.splits.items() if split != SPLIT}
     yield from offline_calls(
         context,
         version=VERSION,
@@ -111,7 +110,7 @@ def plan(context: MethodContext) -> Iterator[Call]:
             context.config.language.code,
             settings.there.identity(),
             settings.back.identity(),
-            sha256(canonical_json(others)),
+            held_out_hash(context),
         ],
     )
 

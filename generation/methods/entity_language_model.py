@@ -17,9 +17,10 @@ from torch import nn
 from transformers import AutoModelForMaskedLM, set_seed
 
 from ...evaluation.encoder.loading import load_tokenizer, positions
-from ...projection.model_folders import NamedModel, device_here, enough_memory, loading, quietly
+from ...projection.model_folders import NamedModel, device_here, enough_memory, loading
 from ...schema.errors import DataError
 from ...schema.example import Example
+from ...sources.transformers_logging import quietly
 from .labelled_subwords import MARKERS_OF_A_TYPE, LabelledReader, LabelledSentence, SubwordKinds
 
 LONGEST = 256

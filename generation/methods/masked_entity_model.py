@@ -26,7 +26,7 @@ from ..calls import Call, canonical_json, sha256
 from ..engines.local_models import in_memory
 from .labelled_subwords import LabelledReader, LabelledSentence, Place, Spelled
 from .method import Answers, MethodContext
-from .offline_calls import SPLIT, gold_as_json, offline_calls, written
+from .offline_calls import SPLIT, held_out_hash, offline_calls, written
 
 if TYPE_CHECKING:
     from .entity_language_model import EntityLanguageModel, Query, Training
@@ -83,7 +83,6 @@ def plan(context: MethodContext) -> Iterator[Call]:
         DataError: If there is no such model.
     """
     settings = _settings(context)
-    others = {split: gold_as_json(gold) for split, gold in context.gold.splits.items() if split != SPLIT}
     yield from offline_calls(
         context,
         version=VERSION,
@@ -92,7 +91,7 @@ def plan(context: MethodContext) -> Iterator[Call]:
             context.config.language.code,
             settings.model.identity(),
             list(context.gold.labels.types),
-            sha256(canonical_json(others)),
+            held_out_hash(context),
         ],
     )
 

@@ -62,6 +62,12 @@ def gold_as_json(gold: Iterable[Example]) -> list[list[Any]]:
     return [[example.id, list(example.tokens), list(example.ner_tags)] for example in gold]
 
 
+def held_out_hash(context: MethodContext) -> str:
+    """Return a hash of the gold that is not made data from, for a method that must never make one of it."""
+    others = {split: gold_as_json(gold) for split, gold in context.gold.splits.items() if split != SPLIT}
+    return sha256(canonical_json(others))
+
+
 def gold_by_id(context: MethodContext) -> Mapping[str, Example]:
     """Return the gold sentences to train on, by their ids."""
     return {example.id: example for example in context.gold.splits.get(SPLIT, ())}
