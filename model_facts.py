@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from .cards.model_card import Benchmark, ModelFacts, Origin, learned_parts
+from .evaluation.crf import CrfSettings
 from .evaluation.grid.cells import Cell, source_of
 from .evaluation.grid.data import GridData
 from .evaluation.grid.description import CRF, GridSource, GridTagger
 from .evaluation.grid.encoder_cells import RECIPE
 from .evaluation.grid.repeating import Run
 from .evaluation.grid.results import read_results
-from .evaluation.recipes import settings_for_gold
+from .evaluation.recipes import PUT_TOGETHER, count_of_gold, settings_for_gold
 from .release import Release
 from .schema.manifest import read_manifest
 from .sources.corpora import corpus
@@ -65,7 +66,11 @@ def _settings(result: Mapping[str, Any]) -> dict[str, Any]:
     """Return all hyper-parameters that a run had."""
     tagger = result["cell"]["tagger"]
     if tagger["kind"] == CRF:
-        return asdict(settings_for_gold(sum(part["sentences"] for part in learned_parts(result))))
+        learned = learned_parts(result)
+        if (result["combination"] or {}).get("recipe") == PUT_TOGETHER:
+            gold = sum(part["sentences"] for part in learned if part["role"] == "gold")
+            return {**asdict(CrfSettings()), "times_each_gold_sentence": count_of_gold(gold)}
+        return asdict(settings_for_gold(sum(part["sentences"] for part in learned)))
     from .evaluation.encoder.settings import settings_by_recipe
 
     settings = settings_by_recipe(tagger["recipe"] or RECIPE, tagger["model"], changes=tagger["settings"])

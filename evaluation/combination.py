@@ -1,9 +1,9 @@
 """Whether synthetic data is added to gold: decided on gold alone, by cross-validation.
 
-The gain of the recipe `adapted` (`evaluation.recipes`) over gold alone is measured on folds of gold and
-weighed against what such data gained elsewhere (`evaluation.folds`). Synthetic data is used if the odds that
-it gains are three to one. Where gold is too small to judge, what was gained elsewhere decides. What was made
-of a gold sentence takes no part where that is predicted, and less is expected of it.
+The gain of a recipe (`evaluation.recipes`) over gold alone is measured on folds of gold and weighed against
+what such data gained elsewhere (`evaluation.folds`). Synthetic data is used if the odds that it gains are
+three to one. Where gold is too small to judge, what was gained elsewhere decides. What was made of a gold
+sentence takes no part where that is predicted, and what is mostly so made has a recipe of its own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..schema.example import Example
 from .agreement import agreement_with_itself
 from .folds import Expectation, Gain, can_judge, expectation, gains_on_folds
 from .made_of import Variants, share_made_of
-from .recipes import ADAPTED, GOLD_ONLY, Adaptation, adaptation_of
+from .recipes import GOLD_ONLY, Prepared, prepared_for, recipe_for
 
 # Enough sentences to judge by; more would only cost time.
 SENTENCES_TO_LEARN = 3000
@@ -28,10 +28,10 @@ class Combination:
     """How to train on gold and synthetic data.
 
     Attributes:
-        recipe: `gold only` or `adapted`.
+        recipe: `gold only`, `adapted` or `put together`.
         expected: What synthetic data is expected to gain; None where there is none.
-        tried: What `adapted` gained over gold alone on folds of gold, also where that was not enough to use
-            it; None where gold is too small to try it.
+        tried: What the recipe that learns synthetic data gained over gold alone on folds of gold, also where
+            that was not enough to use it; None where gold is too small to try it.
     """
 
     recipe: str = GOLD_ONLY
@@ -67,23 +67,21 @@ def choose_combination(gold: Sequence[Example], synthetic: Sequence[Example], *,
         return Combination()
     random = Random(f"{seed} judged")  # noqa: S311 - no secret is drawn
     judged = random.sample(list(synthetic), min(len(synthetic), SENTENCES_TO_LEARN))
-    before = expectation(len(gold), _agreement(tuple(synthetic), seed), share_made_of(judged, gold))
+    made_of_gold = share_made_of(judged, gold)
+    recipe = recipe_for(made_of_gold)
+    before = expectation(len(gold), _agreement(tuple(synthetic), seed), made_of_gold)
     if not can_judge(gold):
-        return Combination(_recipe(before), before)
+        return Combination(recipe if before.probably_gains else GOLD_ONLY, before)
     variants = Variants(judged, gold)
 
-    def adapted(_training: Sequence[Example], held_out: Collection[int]) -> dict[str, Adaptation]:
-        return {ADAPTED: adaptation_of(tuple(variants.apart_from(held_out)))}
+    def prepared(_training: Sequence[Example], held_out: Collection[int]) -> dict[str, Prepared]:
+        return {recipe: prepared_for(recipe, variants.apart_from(held_out))}
 
-    [gain] = gains_on_folds(gold, adapted, before=before, seed=seed).values()
-    return Combination(_recipe(gain.expected), gain.expected, gain)
+    [gain] = gains_on_folds(gold, prepared, before=before, seed=seed).values()
+    return Combination(recipe if gain.expected.probably_gains else GOLD_ONLY, gain.expected, gain)
 
 
 @lru_cache(maxsize=1)
 def _agreement(synthetic: tuple[Example, ...], seed: int) -> float | None:
     # The cells of a grid ask for the same with other gold.
     return agreement_with_itself(synthetic, seed=seed)
-
-
-def _recipe(expected: Expectation) -> str:
-    return ADAPTED if expected.probably_gains else GOLD_ONLY

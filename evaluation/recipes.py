@@ -12,6 +12,10 @@
      the same places (`WordClusters`). How far these are to be believed is learned from gold, too.
   3. Each gold sentence counts `GOLD_COUNTS` times, as long as gold is not much already. So it does in `gold
      only`, where that is a weaker penalty on the model: no gain of synthetic data comes from this alone.
+
+- `put together`: a tagger on both, in which each gold sentence counts as often. It is for what was made of
+  gold itself, by augmentation for example. `adapted` learns from gold how far synthetic labels can be
+  believed, and those of variants of gold always can: it would learn gold by heart twice.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from typing import TypeAlias
 
 from ..schema.example import Example
 from .crf import CrfSettings, CrfTagger, PreparedExample
@@ -28,10 +33,14 @@ from .word_clusters import clusters_of_text
 
 GOLD_ONLY = "gold only"
 ADAPTED = "adapted"
+PUT_TOGETHER = "put together"
 
 GOLD_COUNTS = 5
 # Gold of more sentences counts once: it speaks for itself, and more would only cost time.
 MUCH_GOLD = 5000
+
+# The share of synthetic sentences from which they count as made of gold.
+_MADE_OF_GOLD = 0.5
 
 # What a source's own features begin with, as no other feature does. Short ones take far less memory: strings
 # of up to 15 bytes stand in place.
@@ -82,7 +91,7 @@ class Adaptation:
         """
         return CrfTagger.train(
             self._prepared(gold),
-            repeats=[_count_of_gold(len(gold))] * len(gold) + [1] * len(self._sentences),
+            repeats=[count_of_gold(len(gold))] * len(gold) + [1] * len(self._sentences),
             settings=settings,
             features=self,
         )
@@ -109,9 +118,60 @@ class Adaptation:
         return features
 
 
+class Together:
+    """Synthetic sentences to be trained with more than one gold by the recipe `put together`.
+
+    Args:
+        synthetic: Synthetic examples with IOB2 tags.
+    """
+
+    def __init__(self, synthetic: Sequence[Example]) -> None:
+        self._synthetic = synthetic
+
+    def train(self, gold: Sequence[Example], *, settings: CrfSettings | None = None) -> CrfTagger:
+        """Train a tagger on gold and the synthetic sentences.
+
+        Args:
+            gold: Gold examples with IOB2 tags of the same types.
+            settings: How to train.
+
+        Raises:
+            DataError: If there are no examples to train on.
+        """
+        return CrfTagger.train(
+            [*gold, *self._synthetic],
+            repeats=[count_of_gold(len(gold))] * len(gold) + [1] * len(self._synthetic),
+            settings=settings,
+        )
+
+
+Prepared: TypeAlias = Adaptation | Together
+"""Synthetic sentences made ready for a recipe that learns them."""
+
+
+def recipe_for(made_of_gold: float) -> str:
+    """Return the recipe that learns synthetic sentences, if they are learned.
+
+    Args:
+        made_of_gold: The share of them that was made of the gold that they are added to.
+    """
+    return PUT_TOGETHER if made_of_gold >= _MADE_OF_GOLD else ADAPTED
+
+
+def prepared_for(recipe: str, synthetic: Sequence[Example]) -> Prepared:
+    """Make synthetic sentences ready for a recipe.
+
+    The last ones are remembered, to be trained with other gold.
+
+    Args:
+        recipe: `adapted` or `put together`.
+        synthetic: Synthetic examples with IOB2 tags.
+    """
+    return _adaptation_of(tuple(synthetic)) if recipe == ADAPTED else Together(synthetic)
+
+
 @lru_cache(maxsize=_ADAPTATIONS_TO_REMEMBER)
-def adaptation_of(synthetic: tuple[Example, ...]) -> Adaptation:
-    """Return `Adaptation(synthetic)`; the last ones are remembered, to be trained with other gold."""
+def _adaptation_of(synthetic: tuple[Example, ...]) -> Adaptation:
     return Adaptation(synthetic)
 
 
@@ -135,7 +195,7 @@ def settings_for_gold(sentences: int, settings: CrfSettings | None = None) -> Cr
     longer.
     """
     settings = settings or CrfSettings()
-    times = _count_of_gold(sentences)
+    times = count_of_gold(sentences)
     return replace(settings, l1=settings.l1 / times, l2=settings.l2 / times)
 
 
@@ -145,15 +205,16 @@ def train_by_recipe(gold: Sequence[Example], synthetic: Sequence[Example], recip
     Args:
         gold: Gold examples with IOB2 tags.
         synthetic: Synthetic examples with IOB2 tags of the same types.
-        recipe: `gold only` or `adapted`.
+        recipe: `gold only`, `adapted` or `put together`.
 
     Raises:
         DataError: If there are no examples to train on.
     """
-    return adaptation_of(tuple(synthetic)).train(gold) if recipe == ADAPTED else train_on_gold(gold)
+    return train_on_gold(gold) if recipe == GOLD_ONLY else prepared_for(recipe, synthetic).train(gold)
 
 
-def _count_of_gold(sentences: int) -> int:
+def count_of_gold(sentences: int) -> int:
+    """Return how many times each of so many gold sentences counts beside synthetic ones."""
     return 1 if sentences > MUCH_GOLD else GOLD_COUNTS
 
 

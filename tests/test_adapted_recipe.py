@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from synthner.evaluation.combination import choose_combination
 from synthner.evaluation.crf import CrfTagger, PreparedExample
 from synthner.evaluation.name_lexicon import NameLexicon
-from synthner.evaluation.recipes import GOLD_COUNTS, Adaptation, adaptation_of, train_by_recipe
+from synthner.evaluation.recipes import GOLD_COUNTS, Adaptation, prepared_for, train_by_recipe
 from synthner.evaluation.token_features import sentence_features
 from synthner.evaluation.word_clusters import WordClusters
 from synthner.schema.example import Example
@@ -77,8 +77,8 @@ def test_predictions_are_those_of_the_recipe_written_out(pair, labels, count, go
 
 def test_sentences_that_are_prepared_once_serve_every_gold():
     synthetic = tuple(PAIRS[0][:15])
-    shared = adaptation_of(synthetic)
-    assert adaptation_of(tuple(PAIRS[0][:15])) is shared
+    shared = prepared_for("adapted", synthetic)
+    assert prepared_for("adapted", tuple(PAIRS[0][:15])) is shared
     for gold in (PAIRS[0][15:20], PAIRS[0][20:30], PAIRS[0][15:20]):
         tokens = [each.tokens for each in PAIRS[0]]
         assert shared.train(gold).tag(tokens) == Adaptation(synthetic).train(gold).tag(tokens)

@@ -9,10 +9,13 @@ from hypothesis import strategies as st
 from synthner.builders.curation.curate import curate
 from synthner.builders.curation.selection import Judging
 from synthner.evaluation.combination import choose_combination
+from synthner.evaluation.crf import CrfTagger
 from synthner.evaluation.made_of import made_of
+from synthner.evaluation.recipes import GOLD_COUNTS, train_by_recipe
 from synthner.generation.methods.simple_augmentation import Settings, SimpleAugmentation
 from synthner.schema.example import Example
 from synthner.schema.labels import LabelSet
+from synthner.tests.curation_sentences import sentences
 
 SYLLABLES = ["ba", "do", "fe", "gi", "ko", "lu", "ma", "ne", "po", "ri", "su", "ta", "vo", "ye"]
 
@@ -85,20 +88,26 @@ def _word(chance: random.Random) -> str:
     return "".join(chance.choices(SYLLABLES, k=4))
 
 
-def _gold(count: int) -> list[Example]:
-    """Make gold of which nothing can be learned but its names: each is new, and nothing says its type."""
-    chance = random.Random(5)
+def _gold(count: int, told: bool = False) -> list[Example]:
+    """Make gold of which nothing can be learned but its names: each is new, and nothing says its type.
+
+    If it is told, a word before a name says it, one of some for each type.
+    """
+    chance, telling = random.Random(5), random.Random(6)
+    tellers = {type_: [f"{_word(telling)} " if told else "" for _ in range(12)] for type_ in ("PER", "LOC")}
     made = []
     for number in range(count):
-        words = [f"{_word(chance).title()}/{type_}" for type_ in ("PER", "LOC")]
+        words = [f"{telling.choice(tellers[type_])}{_word(chance).title()}/{type_}" for type_ in tellers]
         words += [_word(chance) for _ in range(6)]
         chance.shuffle(words)
         made.append(example(str(number), " ".join(words)))
     return made
 
 
-def _variants(gold: list[Example]) -> list[Example]:
-    augmentation = SimpleAugmentation(Settings(("label_wise_token_replacement",), 0.3), {"train": gold})
+def _variants(
+    gold: list[Example], operation: str = "label_wise_token_replacement", probability: float = 0.3
+) -> list[Example]:
+    augmentation = SimpleAugmentation(Settings((operation,), probability), {"train": gold})
     chance = random.Random(3)
     return [
         Example(f"{each.id}-{number}", tuple(tokens), tuple(tags))
@@ -133,3 +142,34 @@ def test_curation_does_not_judge_variants_by_what_they_were_made_of(is_known):
     )
 
     assert all(gain.f1 < 0.05 for gain in curated.selection.gains.values())
+
+
+def test_what_is_made_of_gold_is_put_together_with_it_or_left_out():
+    gold, others = _gold(30, told=True), _gold(140, told=True)[40:]
+
+    of_gold = choose_combination(gold, _variants(gold, "mention_replacement", 0.9), seed=1)
+    of_little_gold = choose_combination(gold[:5], _variants(gold[:5]), seed=1)
+    of_others = choose_combination(gold, _variants(others), seed=1)
+
+    assert of_gold.recipe == "put together"
+    assert of_little_gold.recipe == "gold only", "nobody knows whether variants of so little gold help"
+    assert of_others.recipe == "adapted"
+
+
+def test_put_together_each_gold_sentence_counts_as_often_as_beside_other_data():
+    gold, variants = sentences(20, name="gold"), _variants(sentences(20, name="gold"))
+    tested = [each.tokens for each in sentences(40, name="tested")]
+
+    tagger = train_by_recipe(gold, variants, "put together")
+
+    written = CrfTagger.train([*gold, *variants], repeats=[GOLD_COUNTS] * len(gold) + [1] * len(variants))
+    assert tagger.tag(tested) == written.tag(tested)
+
+
+def test_taggers_that_find_nothing_do_not_judge():
+    # One mention in a hundred sentences, of a name that nothing else has: no resampling would tell its luck.
+    gold = _gold(100)
+    chosen = choose_combination(gold, _variants(gold), seed=1)
+    mentions = sum(len(each.mentions) for each in gold)
+    assert chosen.tried is not None
+    assert chosen.tried.standard_error >= 1 / mentions

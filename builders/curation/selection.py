@@ -7,13 +7,13 @@ score by which cleanlab ranks sentences too (Wang & Mueller 2022). Another judge
 encoder (`judges`).
 
 How many to keep is decided on gold: its folds are predicted by taggers trained on the other folds with each
-share of the ranking, and with none. For each fold labels are repaired and sentences ranked anew, by the gold
-of the other folds alone, and what was made of its own sentences is left out: judged by repairs that have
-seen the answers, or by variants of the questions, everything would seem to help. The folds are weighed
-against what data gained elsewhere whose labels agree as well with one another (`evaluation.folds`); where
-gold is too small to judge, that alone decides. Nothing is kept, if no share probably gains. The smaller share
-is kept, if it probably gains and the greater one does not clearly gain more: what agrees least with gold is
-what one would not want to publish.
+share of the ranking, and with none, by the recipe for such data. For each fold labels are repaired and
+sentences ranked anew, by the gold of the other folds alone, and what was made of its own sentences is left
+out: judged by repairs that have seen the answers, or by variants of the questions, everything would seem to
+help. The folds are weighed against what data gained elsewhere whose labels agree as well with one another
+(`evaluation.folds`); where gold is too small to judge, that alone decides. Nothing is kept, if no share
+probably gains. The smaller share is kept, if it probably gains and the greater one does not clearly gain
+more: what agrees least with gold is what one would not want to publish.
 
 On the folds the CRF ranks, whichever judge is given: an encoder would have to be fine-tuned six times more,
 to choose between two shares. The judge that is given decides which sentences the chosen share is made of.
@@ -37,7 +37,7 @@ import numpy as np
 from ...evaluation.agreement import agreement_with_itself
 from ...evaluation.folds import Expectation, Gain, can_judge, expectation, gains_on_folds
 from ...evaluation.made_of import SeedOf, Variants, share_made_of, unknown_seed
-from ...evaluation.recipes import Adaptation
+from ...evaluation.recipes import Prepared, prepared_for, recipe_for
 from ...schema.example import Example
 from ...schema.iob2 import OUTSIDE
 from .judges import CrfJudge, Judge
@@ -131,11 +131,14 @@ def select(
     agreement = array("d", agreement_with_gold(repaired, gold, seed=seed, judge=judging.judge))
     with_itself = agreement_with_itself(unrepaired, seed=seed)
     sample = _sample(unrepaired, seed)
-    before = expectation(len(gold), with_itself, share_made_of(sample, gold, judging.seed_of))
+    made_of_gold = share_made_of(sample, gold, judging.seed_of)
+    before = expectation(len(gold), with_itself, made_of_gold)
+    recipe = recipe_for(made_of_gold)
     variants = Variants(sample, gold, judging.seed_of)
 
-    def choices(training: Sequence[Example], held_out: Collection[int]) -> dict[float, Adaptation]:
-        return _best_shares(repair(variants.apart_from(held_out), training), training, seed)
+    def choices(training: Sequence[Example], held_out: Collection[int]) -> dict[float, Prepared]:
+        shares = _best_shares(repair(variants.apart_from(held_out), training), training, seed)
+        return {share: prepared_for(recipe, best) for share, best in shares.items()}
 
     gains = gains_on_folds(gold, choices, before=before, seed=seed) if can_judge(gold) else {}
     share = _chosen_share({share: gains[share].expected if gains else before for share in SHARES}, gains)
@@ -194,13 +197,12 @@ def _sample(synthetic: Sequence[Example], seed: int) -> list[Example]:
     return [synthetic[place] for place in sorted(places)]
 
 
-def _best_shares(repaired: Sequence[Example], gold: Sequence[Example], seed: int) -> dict[float, Adaptation]:
-    """Rank sentences by gold, and make each share of them ready to be trained with."""
+def _best_shares(
+    repaired: Sequence[Example], gold: Sequence[Example], seed: int
+) -> dict[float, list[Example]]:
+    """Rank sentences by gold, and return each share of them."""
     agreement = agreement_with_gold(repaired, gold, seed=seed)
-    return {
-        share: Adaptation([repaired[place] for place in _best(repaired, gold, agreement, share)])
-        for share in SHARES
-    }
+    return {share: [repaired[place] for place in _best(repaired, gold, agreement, share)] for share in SHARES}
 
 
 def _chosen_share(expected: Mapping[float, Expectation], gains: Mapping[float, Gain]) -> float:
