@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ..schema.provenance import Origin
     from .vocabulary import Vocabulary
 
+TAG_PROBABILITIES = "tag_probabilities"
+
 # Labels that are in no label set; further numbers below 0 are not used.
 UNKNOWN_LABEL = -1
 
@@ -66,6 +68,14 @@ def operation_of(engine: str, found: Found) -> str | None:
         return None
     # Half of a surrogate pair, which gold may hold, has no UTF-8; its escape has.
     return operation.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def tag_probabilities_of(found: Found) -> list[list[float]]:
+    """Return the probability of every label for each word, as a method that gives soft labels says it.
+
+    Repairs change labels and never these: they are what the teachers said.
+    """
+    return found.value[TAG_PROBABILITIES]
 
 
 @dataclass(frozen=True)

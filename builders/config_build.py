@@ -21,7 +21,7 @@ from ..generation.methods.offline_calls import NOTHING_MADE
 from ..generation.plan import findings_of, prompt_format, reading_of
 from ..release import SPLITS, Config, Release
 from ..schema.errors import DataError
-from ..schema.methods import OFFLINE
+from ..schema.methods import OFFLINE, has_soft_labels
 from ..schema.provenance import Origin
 from ..schema.waterfall import JOINED, STEPS, Waterfall
 from ..sources.gold import Gold
@@ -211,7 +211,8 @@ class ConfigBuild:
         for step in _STEPS_OF_ALL_SPLITS:
             waterfall[step]
         self._duplicates.begin_split(split)
-        features = datapoint_features(self._labels)
+        soft = has_soft_labels(self._config.generator.method)
+        features = datapoint_features(self._labels, soft=soft)
         tally = RowTally(self._label_columns, self._labels.names)
         name = split_shards(self._config.name, split)
         with open_table(folder, name, features, self._max_shard_bytes) as rows:

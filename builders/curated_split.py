@@ -23,7 +23,7 @@ from ..schema.iob2 import OUTSIDE
 from ..schema.waterfall import EXAMPLES_A_STEP, StepCount, Waterfall
 from ..sources.files import write_atomically
 from ..sources.gold import Gold
-from .columns import Batch, Datapoint, Place, operation_of
+from .columns import TAG_PROBABILITIES, Batch, Datapoint, Place, operation_of
 from .curation.curate import HELD_OUT, REPAIR, REPEATS, SELECTION, Curation, curate
 from .curation.judges import encoder_judge
 from .curation.near_duplicates import near_copies
@@ -74,6 +74,7 @@ class SplitCuration:
     def __init__(self, config: str, gold: Gold, seed: int, judge: str | None = None) -> None:
         self._config = config
         self._labels = gold.labels
+        self._revision = gold.revision
         self._gold = gold.splits.get(CURATED_SPLIT, ())
         if all(tag == OUTSIDE for example in self._gold for tag in example.ner_tags):
             raise DataError(
@@ -100,8 +101,10 @@ class SplitCuration:
         tags = self._labels.decode(batch.tags.tolist())
         ids, ends = row_ids(batch, self._config), pairwise(batch.starts.tolist())
         for id_, (start, end), datapoint in zip(ids, ends, batch.datapoints, strict=True):
-            if len(seeds := datapoint.place.origin.seed_ids) == 1:
-                self._seeds[datapoint.place.index] = seeds[0]
+            origin = datapoint.place.origin
+            # The ids of other gold, of another language for example, name other sentences.
+            if len(origin.seed_ids) == 1 and origin.seed_revision == self._revision:
+                self._seeds[datapoint.place.index] = origin.seed_ids[0]
             self._examples.add(Example(id_, tuple(words[start:end]), tuple(tags[start:end])))
         self._batches.add(batch)
 
@@ -252,9 +255,12 @@ class _SpilledBatches:
 
 
 def _without_text(place: Place, found: Found) -> Found:
-    """Leave of a datapoint's text what provenance still needs."""
+    """Leave of a datapoint's text what provenance and the rows still need."""
     operation = operation_of(place.origin.engine, found)
-    return replace(found, value=None if operation is None else {"operation": operation})
+    value = {} if operation is None else {"operation": operation}
+    if isinstance(found.value, dict) and TAG_PROBABILITIES in found.value:
+        value[TAG_PROBABILITIES] = found.value[TAG_PROBABILITIES]
+    return replace(found, value=value or None)
 
 
 def agreement_file(rejects: Path) -> Path:

@@ -55,7 +55,11 @@ def joint_labels(label_sets: Sequence[Sequence[str]]) -> LabelSet:
 
 
 def joint_features(labels: LabelSet) -> Features:
-    """Return the features of a split of a joint config: `id`, `tokens`, `ner_tags`, `language`."""
+    """Return the features of a split of a joint config: `id`, `tokens`, `ner_tags`, `language`.
+
+    Probabilities of labels stay with the configs that it joins: label sets differ, and so would what a
+    probability is of.
+    """
     from datasets import Features, Value
 
     return Features({**datapoint_features(labels), LANGUAGE: Value("string")})

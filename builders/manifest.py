@@ -54,8 +54,12 @@ def make_manifest(
 
 def _licenses_of_texts(configs: Mapping[str, Mapping[str, Any]]) -> dict[str, str | None]:
     """Return the licences of what configs publish sentences of besides gold."""
-    found = ((name, config.get("method_findings", {})) for name, config in configs.items())
-    return {f"text of {name}": findings["license"] for name, findings in found if "texts" in findings}
+    found = [(name, config.get("method_findings", {})) for name, config in configs.items()]
+    return {f"text of {name}": findings["license"] for name, findings in found if "texts" in findings} | {
+        source["language"]: source["license"]
+        for _, findings in found
+        if (source := findings.get("source_gold")) is not None
+    }
 
 
 def _in_currency(config: Mapping[str, Any], currency: str) -> dict[str, Any]:

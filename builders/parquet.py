@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from ..schema.errors import DataError
 from ..schema.labels import LabelSet
 from ..schema.provenance import PROVENANCE_COLUMNS
-from .columns import Batch, operation_of
+from .columns import TAG_PROBABILITIES, Batch, operation_of, tag_probabilities_of
 
 if TYPE_CHECKING:
     from datasets import Features
@@ -241,8 +241,13 @@ def find_row(paths: Iterable[Path], id_: str) -> dict[str, Any] | None:
     return None
 
 
-def datapoint_features(labels: LabelSet) -> Features:
-    """Return the features of a published split: `id`, `tokens`, `ner_tags`."""
+def datapoint_features(labels: LabelSet, *, soft: bool = False) -> Features:
+    """Return the features of a published split: `id`, `tokens`, `ner_tags`.
+
+    Args:
+        labels: The labels.
+        soft: Whether it also has `tag_probabilities`.
+    """
     from datasets import ClassLabel, Features, List, Value
 
     return Features(
@@ -250,6 +255,7 @@ def datapoint_features(labels: LabelSet) -> Features:
             "id": Value("string"),
             "tokens": List(Value("string")),
             "ner_tags": List(ClassLabel(names=list(labels.names))),
+            **({TAG_PROBABILITIES: List(List(Value("float32")))} if soft else {}),
         }
     )
 
@@ -279,14 +285,15 @@ def datapoint_table(batch: Batch, ids: Sequence[str], texts: Sequence[str], sche
     """
     starts = pa.array(batch.starts, pa.int32())
     tokens = pa.array([texts[number] for number in batch.tokens.tolist()], pa.string())
-    return pa.Table.from_arrays(
-        [
-            pa.array(ids, pa.string()),
-            pa.ListArray.from_arrays(starts, tokens),
-            pa.ListArray.from_arrays(starts, pa.array(batch.tags, pa.int64())),
-        ],
-        schema=schema,
-    )
+    columns = [
+        pa.array(ids, pa.string()),
+        pa.ListArray.from_arrays(starts, tokens),
+        pa.ListArray.from_arrays(starts, pa.array(batch.tags, pa.int64())),
+    ]
+    if TAG_PROBABILITIES in schema.names:
+        rows = [tag_probabilities_of(found) for _, found in batch.datapoints]
+        columns.append(pa.array(rows, schema.field(TAG_PROBABILITIES).type))
+    return pa.Table.from_arrays(columns, schema=schema)
 
 
 def provenance_table(batch: Batch, ids: Sequence[str]) -> pa.Table:

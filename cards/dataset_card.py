@@ -16,7 +16,7 @@ from typing import Any
 from ..schema.errors import DataError
 from ..schema.iob2 import mentions
 from ..schema.manifest import generated_configs, joint_configs, read_manifest
-from ..schema.methods import OFFLINE
+from ..schema.methods import OFFLINE, has_soft_labels
 from ..schema.waterfall import EXAMPLES_A_STEP, STEPS
 from ..sources.files import write_atomically
 from . import card_tables
@@ -24,7 +24,7 @@ from .front_matter import front_matter, one_line
 from .kept_text import kept_text
 from .markdown import Markdown, cell, code, count, fenced, prose, share
 from .method_findings import method_findings
-from .method_texts import TAGS_TEXT, method_texts, origin_text
+from .method_texts import METHODS_ON_TEXT, method_texts, origin_text
 from .rendering import rendered_card, template
 from .waterfall_table import waterfall_markdown
 
@@ -167,16 +167,18 @@ def _body(manifest: Mapping[str, Any]) -> str:
         step_examples={name: _step_examples(config) for name, config in configs.items()},
         gold=gold,
         curated={name: config for name, config in generated.items() if config["curation"] is not None},
-        real_text=[name for name, config in generated.items() if config["method"] == TAGS_TEXT],
+        soft=[name for name, config in generated.items() if has_soft_labels(config["method"])],
+        real_text=[name for name, config in generated.items() if config["method"] in METHODS_ON_TEXT],
         citations=list(dict.fromkeys(filter(None, [*_citations_of_texts(generated), *of_gold]))),
     )
 
 
 def _citations_of_texts(generated: Mapping[str, Any]) -> list[str | None]:
-    found = (
-        config.get("method_findings", {}) for config in generated.values() if config["method"] == TAGS_TEXT
-    )
-    return [findings.get("citation") for findings in found]
+    """Return the citations of what configs publish sentences of besides their own gold."""
+    found = [(config["method"], config.get("method_findings", {})) for config in generated.values()]
+    of_texts = [findings.get("citation") for method, findings in found if method in METHODS_ON_TEXT]
+    sources = [findings["source_gold"] for _, findings in found if "source_gold" in findings]
+    return [*of_texts, *(source["citation"] for source in sources)]
 
 
 def _pattern(shards: Sequence[Mapping[str, Any]]) -> str:

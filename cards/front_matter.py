@@ -9,8 +9,9 @@ from typing import Any
 import yaml
 
 from ..schema.manifest import generated_configs, is_joint
+from ..schema.methods import has_soft_labels
 from .markdown import legible
-from .method_texts import TAGS_TEXT
+from .method_texts import METHODS_ON_TEXT
 
 _SIZE_CATEGORIES = (
     (1_000, "n<1K"),
@@ -77,7 +78,7 @@ def _dataset_info(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
             {"name": "id", "dtype": "string"},
             {"name": "tokens", "list": "string"},
             {"name": "ner_tags", "list": {"class_label": {"names": labels}}},
-            *([{"name": "language", "dtype": "string"}] if is_joint(config) else []),
+            *_further_features(config),
         ],
         "splits": [
             {"name": split, "num_bytes": facts["num_bytes"], "num_examples": facts["examples"]}
@@ -88,8 +89,18 @@ def _dataset_info(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _further_features(config: Mapping[str, Any]) -> list[dict[str, Any]]:
+    if is_joint(config):
+        return [{"name": "language", "dtype": "string"}]
+    return (
+        [{"name": "tag_probabilities", "list": {"list": "float32"}}]
+        if has_soft_labels(config["method"])
+        else []
+    )
+
+
 def _language_creators(configs: Iterable[Mapping[str, Any]]) -> list[str]:
-    found = {config["method"] == TAGS_TEXT for config in configs}
+    found = {config["method"] in METHODS_ON_TEXT for config in configs}
     return [
         creator for is_text, creator in ((False, "machine-generated"), (True, "found")) if is_text in found
     ]

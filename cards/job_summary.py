@@ -53,6 +53,8 @@ def _outcome(command: str, outcome: Mapping[str, Any]) -> Markdown:
         return _validated(outcome)
     if command == "build":
         return _built(outcome)
+    if command.startswith("leaderboard review"):
+        return _reviewed(outcome)
     return _published(outcome, is_rehearsed="--rehearse" in command)
 
 
@@ -94,6 +96,36 @@ def _built(manifest: Mapping[str, Any]) -> Markdown:
     ]
     header = [Markdown(text) for text in ("Config", "Split", "Requested", "To be published")]
     return Markdown(f"### Built\n\n{table(header, rows, align='llrr')}")
+
+
+def _reviewed(outcome: Mapping[str, Any]) -> Markdown:
+    rows = [
+        [
+            code(request["url"]),
+            code(request["commit"][:12]),
+            count(len(request["results"])),
+            cell(_became(request)),
+        ]
+        for request in outcome["pull_requests"]
+    ]
+    header = [Markdown(text) for text in ("Pull request", "Commit", "Results", "What became of it")]
+    parts = [f"### Review of {code(outcome['repository'])}"]
+    parts.append(table(header, rows, align="llrl") if rows else "No pull request is open.")
+    if outcome["built"]:
+        parts.append(f"The leaderboard was built anew, in commit {code(outcome['built'][:12])}.")
+    parts += [
+        f"Left out: {code(problem['path'])}: {cell(problem['message'])}" for problem in outcome["left_out"]
+    ]
+    return Markdown("\n\n".join(parts))
+
+
+def _became(request: Mapping[str, Any]) -> str:
+    if request["merged"]:
+        return "merged"
+    if not request["acceptable"]:
+        problems = len(request["problems"])
+        return f"{problems} {'problem' if problems == 1 else 'problems'}, answered"
+    return request["held"] or "right, not merged"
 
 
 def _requested(steps: list[dict[str, Any]]) -> Markdown:

@@ -105,6 +105,16 @@ def _reasons(counts: Mapping[str, int]) -> Markdown:
 
 def _labelled_texts(name: str, findings: Findings) -> list[Markdown]:
     """Show which texts few-shot tagging labelled, and what of them was left out, a table a config."""
+    shown = "the same gold sentences" if findings["fixed_examples"] else "other gold sentences"
+    return [
+        Markdown(
+            f"The sentences of {code(name)} are not invented: they come from a text, and each prompt showed "
+            f"{shown} as examples.\n\n{_texts_table(findings)}\n"
+        )
+    ]
+
+
+def _texts_table(findings: Findings) -> Markdown:
     header = ("Split", "Text", "sha256", "Licence", "Asked about", "Left out")
     rows = [
         [
@@ -117,11 +127,26 @@ def _labelled_texts(name: str, findings: Findings) -> list[Markdown]:
         ]
         for split, text in findings["texts"].items()
     ]
-    shown = "the same gold sentences" if findings["fixed_examples"] else "other gold sentences"
+    return table([Markdown(text) for text in header], rows, "llllrl")
+
+
+def _teachers(name: str, findings: Findings) -> list[Markdown]:
+    """Show who taught, and which texts were tagged, two tables a config."""
+    header = ("Teacher", "Language", "Weight")
+    rows = [
+        [
+            cell(teacher["name"]),
+            cell(teacher["language"] or "–"),
+            Markdown(f"{teacher['weight']:.3f}"),
+        ]
+        for teacher in findings["teachers"]
+    ]
+    weights = {"similarity": ", by how much its language is like the text"}.get(findings["weights"], "")
     return [
         Markdown(
-            f"The sentences of {code(name)} are not invented: they come from a text, and each prompt showed "
-            f"{shown} as examples.\n\n{table([Markdown(text) for text in header], rows, 'llllrl')}\n"
+            f"The sentences of {code(name)} come from a text, and these teachers tagged them. What a teacher "
+            f"says counts by its weight{weights}.\n\n"
+            f"{table([Markdown(text) for text in header], rows, 'llr')}\n\n{_texts_table(findings)}\n"
         )
     ]
 
@@ -190,9 +215,53 @@ def _corrections(findings: Findings) -> Markdown:
     return Markdown(" ".join(said))
 
 
+def _translated_gold(name: str, findings: Findings) -> list[Markdown]:
+    """Show what was translated, and what of its labels arrived, a table a config."""
+    source = findings["source_gold"]
+    by_type = findings.get("types", {})
+    title, language = cell(source["title"]), cell(source["name"])
+    lines = [Markdown(f"Source: {count(source['sentences'])} sentences of {title}, {language}.")]
+    if given := findings.get("translations"):
+        lines.append(
+            Markdown(
+                f"Its translations were not made here: they are those of {code(given['file'])}, sha256 "
+                f"{code(given['sha256'])}."
+            )
+        )
+    if source["held_out"]:
+        lines.append(
+            Markdown(f"Left out, for held-out gold of the source has them: {count(source['held_out'])}.")
+        )
+    if source["types_left_out"]:
+        lines.append(
+            Markdown(f"Mentions of types that gold here does not have: {_reasons(source['types_left_out'])}.")
+        )
+    if "sentences" in findings:
+        lines.append(Markdown(f"Sentences dropped: {_reasons(findings['sentences']['dropped'])}."))
+    header = ("Type", "Entities", "Projected", "Dropped")
+    rows = [
+        [cell(type_), count(of_type["entities"]), count(of_type["projected"]), _reasons(of_type["dropped"])]
+        for type_, of_type in by_type.items()
+    ]
+    return [
+        Markdown(
+            f"<details>\n<summary>Translated gold of {cell(name)}</summary>\n\n"
+            + "".join(f"- {line}\n" for line in lines)
+            + (f"\n{table([Markdown(text) for text in header], rows, 'lrrl')}\n" if rows else "")
+            + "\n</details>\n"
+        )
+    ]
+
+
 _SHOWN: Mapping[str, Callable[[str, Findings], list[Markdown]]] = {
     "attribute_guided": _listed_entities,
     "entity_guided": _entity_lists,
+    "distillation": _teachers,
     "few_shot_tagging": _labelled_texts,
     "paraphrase": _paraphrased_mentions,
+    "translate_train": _translated_gold,
+    "translated_markers": _translated_gold,
+    "back_translated_markers": _translated_gold,
+    "constrained_decoding": _translated_gold,
+    "generated_candidates": _translated_gold,
 }

@@ -15,8 +15,9 @@ from .budget import NO_COST, Budget, CallPrice
 from .calls import Call, Reply
 from .engines import EngineContext, SubmittingEngine, engine_of
 from .journal import Journal
-from .methods import METHODS, Answers
+from .methods import METHODS, Answers, MethodContext
 from .plan import method_context
+from .rounds import Rounds
 from .watching import Outcome, Watcher
 
 REPLAYS = "recorded"
@@ -76,7 +77,7 @@ class ConfigRun:
                 stopping=watcher.stopping,
                 spending=self,
                 memory=self._memory,
-                answering=lambda: _answering(config, release, gold),
+                answering=lambda: _answering(method_context(config, release, gold, Rounds(journal))),
             )
         )
 
@@ -184,8 +185,9 @@ class ConfigRun:
         return sum(self.outcomes.values())
 
 
-def _answering(config: Config, release: Release, gold: dict[str, Gold]) -> Answers:
+def _answering(context: MethodContext) -> Answers:
     """Return what answers the calls of a method that asks no chat model."""
+    config = context.config
     answering = METHODS[config.generator.method].answering
     if answering is None:
         raise ReleaseError(
@@ -193,7 +195,7 @@ def _answering(config: Config, release: Release, gold: dict[str, Gold]) -> Answe
             where=config.name,
             hint="Name another engine.",
         )
-    return answering(method_context(config, release, gold))
+    return answering(context)
 
 
 class _Memory:

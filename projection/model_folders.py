@@ -14,9 +14,16 @@ from typing import Any
 
 from ..schema.errors import DataError, WrongUsageError
 
+# What CTranslate2 calls the weights that were converted for it; nothing unpickles them.
+_CONVERTED = "model.bin"
+VOCABULARIES = ("shared_vocabulary.*", "source_vocabulary.*", "source_1_vocabulary.*")
+"""What the file is called that holds the subwords which a converted model reads."""
+
 # Configuration, tokenizer and weights: no pickle and no code.
-_FILES = ("*.json", "*.txt", "*.model", "*.spm", "*.safetensors")
+_FILES = ("*.json", "*.txt", "*.model", "*.spm", "*.safetensors", _CONVERTED)
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
+
+_HOW_TO_NAME = "Name a folder that `save_pretrained` wrote, or a model of the Hub."
 
 # On a processor torch tells a lack of memory only by words.
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
@@ -54,32 +61,75 @@ class NamedModel:
             raise DataError(f"cannot be read: {error.strerror or error}", where=str(self.folder)) from error
         return ["folder", hashlib.sha256("\n".join(hashed).encode()).hexdigest()]
 
-    def fetch(self) -> Path:
+    def fetch(self, *, converted: bool = False) -> Path:
         """Return its folder, downloaded from the Hub where it is not a local one.
+
+        Args:
+            converted: Whether it may be one that was converted for CTranslate2.
 
         Raises:
             DataError: If it cannot be had, is no model of transformers, or its weights are pickled.
         """
         folder = self.folder or _downloaded(self.name, self.revision)
-        if not (folder / "config.json").is_file():
+        if is_converted(folder):
+            if converted:
+                return folder
             raise DataError(
-                "this is no model of transformers: there is no config.json",
+                "the model is converted for CTranslate2, which can do nothing with it but translate",
                 where=self.name,
-                hint="Name a folder that `save_pretrained` wrote, or a model of the Hub.",
+                hint="Name the model of transformers that it was converted from.",
             )
-        if not any(folder.glob("*.safetensors")):
-            # Pickled weights of a model of the Hub are not downloaded.
-            pickled = any(any(folder.glob(pattern)) for pattern in _PICKLES)
-            raise DataError(
-                "the weights are pickled, and loading a pickle may run any code"
-                if pickled
-                else "there are no weights as safetensors",
-                where=self.name,
-                hint="Take a model that has `model.safetensors`. On the Hub it may be in a pull request: "
-                "name its revision, `refs/pr/1` for example. Weights that you trust are converted by loading "
-                "them with transformers and saving them with `save_pretrained`.",
-            )
+        check_model_folder(
+            folder,
+            self.name,
+            elsewhere=" On the Hub it may be in a pull request: name its revision, `refs/pr/1` for example.",
+        )
         return folder
+
+
+def check_model_folder(folder: Path, name: str, *, elsewhere: str = "") -> None:
+    """Make sure that a folder holds a model of transformers whose weights are no pickle.
+
+    Args:
+        folder: The folder.
+        name: The model's name in errors.
+        elsewhere: Where there may be weights as safetensors, for the hint.
+
+    Raises:
+        DataError: If it does not.
+    """
+    if not (folder / "config.json").is_file():
+        raise DataError(
+            "this is no model of transformers: there is no config.json", where=name, hint=_HOW_TO_NAME
+        )
+    if not any(folder.glob("*.safetensors")):
+        # Pickled weights of a model of the Hub are not downloaded.
+        pickled = any(any(folder.glob(pattern)) for pattern in _PICKLES)
+        raise DataError(
+            "the weights are pickled, and loading a pickle may run any code"
+            if pickled
+            else "there are no weights as safetensors",
+            where=name,
+            hint=f"Take a model that has `model.safetensors`.{elsewhere} Weights that you trust are "
+            "converted by loading them with transformers and saving them with `save_pretrained`.",
+        )
+
+
+def no_folder(name: str, folder: Path | str) -> DataError | None:
+    """Return what is wrong with a name that is written like a path and is none; None for an id of the Hub.
+
+    Args:
+        name: The name.
+        folder: Where the folder should be.
+    """
+    if name.startswith((".", "~")) or Path(name).is_absolute() or os.sep in name.partition("/")[2]:
+        return DataError("there is no folder with a model here", where=str(folder), hint=_HOW_TO_NAME)
+    return None
+
+
+def is_converted(folder: Path) -> bool:
+    """Say whether a folder holds a model that was converted for CTranslate2."""
+    return (folder / _CONVERTED).is_file() and any(any(folder.glob(name)) for name in VOCABULARIES)
 
 
 def named_model(name: str, revision: str | None = None, *, beside: Path) -> NamedModel:
@@ -95,12 +145,8 @@ def named_model(name: str, revision: str | None = None, *, beside: Path) -> Name
     """
     folder = beside / Path(name).expanduser()
     if not folder.is_dir():
-        if name.startswith((".", "~")) or Path(name).is_absolute() or os.sep in name.partition("/")[2]:
-            raise DataError(
-                "there is no folder with a model here",
-                where=str(folder),
-                hint="Name a folder that `save_pretrained` wrote, or a model of the Hub.",
-            )
+        if (error := no_folder(name, folder)) is not None:
+            raise error
         return NamedModel(name, revision=revision)
     if revision is not None:
         raise DataError(
@@ -139,8 +185,12 @@ def device_here() -> Any:
 
 
 @contextmanager
-def loading(model: str) -> Iterator[None]:
+def loading(model: str, hint: str = "Is it complete, and of the kind that is needed here?") -> Iterator[None]:
     """Turn whatever a library finds wrong with a model's files into an error that says so.
+
+    Args:
+        model: The model's name.
+        hint: What to look at where nothing more is known.
 
     Raises:
         DataError: If it finds anything.
@@ -163,9 +213,7 @@ def loading(model: str) -> Iterator[None]:
                 hint="Install it with `pip install sentencepiece`.",
             ) from error
         raise DataError(
-            f"the model cannot be loaded: {_on_one_line(error)}",
-            where=model,
-            hint="Is it complete, and of the kind that is needed here?",
+            f"the model cannot be loaded: {on_one_line(error)}", where=model, hint=hint
         ) from error
 
 
@@ -244,9 +292,10 @@ def _downloaded(name: str, revision: str | None) -> Path:
     except Exception as error:
         for kinds, message, hint in asked:
             if isinstance(error, kinds):
-                raise DataError(f"{message}: {_on_one_line(error)}", where=name, hint=hint) from error
+                raise DataError(f"{message}: {on_one_line(error)}", where=name, hint=hint) from error
         raise
 
 
-def _on_one_line(error: Exception) -> str:
+def on_one_line(error: Exception) -> str:
+    """Return what a library says of an error, short and in one line."""
     return (" ".join(str(error).split()) or type(error).__name__)[:500]

@@ -9,13 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import regex
 
 from ..schema.errors import DataError
 from ..sources.transformers_logging import quietly
-from .model_folders import NamedModel, device_here, enough_memory, loading
+from .converted_models import (
+    ConvertedModel,
+    Search,
+    check_tokenizer,
+    require_ctranslate2,
+    require_tokenizer,
+)
+from .model_folders import NamedModel, device_here, enough_memory, is_converted, loading
 
 BEAMS = 5
 BATCH_SIZE = 32
@@ -60,11 +68,32 @@ class Decoding:
 
 @dataclass(frozen=True, slots=True)
 class TranslationModel:
-    """A model in memory, with its tokenizer; a multilingual one serves several translators."""
+    """A model in memory, with its tokenizer; a multilingual one serves several translators.
+
+    Attributes:
+        name: Its name.
+        loaded: The model of transformers, or a converted one.
+        tokenizer: Its tokenizer.
+    """
 
     name: str
-    weights: Any
+    loaded: Any
     tokenizer: Any
+
+    @property
+    def weights(self) -> Any:
+        """The model of transformers.
+
+        Raises:
+            DataError: If it is a converted one, which can do nothing but translate.
+        """
+        if isinstance(self.loaded, ConvertedModel):
+            raise DataError(
+                "the model is converted for CTranslate2, and can do nothing but translate",
+                where=self.name,
+                hint="Name the model of transformers that it was converted from.",
+            )
+        return self.loaded
 
 
 def load_translation_model(model: NamedModel, device: str | None = None) -> TranslationModel:
@@ -75,11 +104,14 @@ def load_translation_model(model: NamedModel, device: str | None = None) -> Tran
         device: Where it runs, for example `cpu` or `cuda:0`; by default on an accelerator if there is one.
 
     Raises:
+        WrongUsageError: If it is converted, and CTranslate2 is not installed.
         DataError: If it cannot be had or loaded, or does not fit into memory.
     """
     from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
-    folder = model.fetch()
+    folder = model.fetch(converted=True)
+    if is_converted(folder):
+        return _load_converted(folder, model.name, device)
     with quietly(), enough_memory(model.name), loading(model.name):
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
         weights: Any = AutoModelForSeq2SeqLM.from_pretrained(
@@ -93,6 +125,17 @@ def load_translation_model(model: NamedModel, device: str | None = None) -> Tran
             hint="Do the tokenizer and the weights belong together?",
         )
     return TranslationModel(model.name, weights, tokenizer)
+
+
+def _load_converted(folder: Path, name: str, device: str | None) -> TranslationModel:
+    from transformers import AutoTokenizer
+
+    require_ctranslate2(name)
+    require_tokenizer(folder, name)
+    with quietly(), enough_memory(name), loading(name):
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        check_tokenizer(folder, tokenizer, name)
+        return TranslationModel(name, ConvertedModel(folder, name, tokenizer, device), tokenizer)
 
 
 class Translator:
@@ -123,6 +166,7 @@ class Translator:
     ) -> None:
         self._model = model
         self._source = source
+        self._target = target
         self._decoding = decoding or Decoding()
         self._first_token: int | None = None
         self._mark = ""
@@ -166,6 +210,8 @@ class Translator:
 
         with quietly(), enough_memory(self._model.name), torch.random.fork_rng():
             torch.manual_seed(seed)
+            if isinstance(self._model.loaded, ConvertedModel) and self._decoding.temperature is not None:
+                self._model.loaded.seed(seed)
             self._read_from()
             parts = {sentence: list(self._parts(sentence)) for sentence in sentences}
             done = self._translated({text for cut in parts.values() for text, _ in cut if text}, count)
@@ -181,6 +227,59 @@ class Translator:
             for cut in (parts[sentence] for sentence in sentences)
         ]
 
+    @property
+    def model(self) -> TranslationModel:
+        """The model."""
+        return self._model
+
+    @property
+    def longest(self) -> int:
+        """Subwords that the model can read, and subwords that it can write."""
+        return self._most_written
+
+    def as_read(self, texts: Sequence[str]) -> Any:
+        """Return texts as the model reads them: a batch of subwords, whole however long they are."""
+        self._read_from()
+        marked = [self._mark + _HALF_A_PAIR.sub("\ufffd", text).strip() for text in texts]
+        encoded = self._model.tokenizer(marked, return_tensors="pt", padding=True)
+        encoded.pop("token_type_ids", None)
+        return encoded
+
+    def as_written(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the subwords of texts as the model writes them, without what begins and what ends them."""
+        if not texts:
+            return []
+        tokenizer = self._model.tokenizer
+        if self._target is not None and hasattr(tokenizer, "tgt_lang"):
+            tokenizer.tgt_lang = self._target
+        return tokenizer(text_target=list(texts), add_special_tokens=False)["input_ids"]
+
+    def beginning(self) -> list[int]:
+        """Return what every translation begins with: tokens that the model is told, and does not choose.
+
+        Raises:
+            DataError: If the model does not say.
+        """
+        how, config = self._model.weights.generation_config, self._model.weights.config
+        starts = (
+            getattr(each, name, None)
+            for name in ("decoder_start_token_id", "bos_token_id")
+            for each in (how, config)
+        )
+        start = next((token for token in starts if token is not None), None)
+        if start is None:
+            raise DataError(
+                "the model does not say which token its translations begin with",
+                where=self._model.name,
+                hint="Name it in its generation_config.json, as `decoder_start_token_id`.",
+            )
+        first = how.forced_bos_token_id if self._first_token is None else self._first_token
+        return [start] if first is None else [start, first]
+
+    def end(self) -> int:
+        """Return the token that ends a translation."""
+        return min(_ends(self._model.weights))
+
     def _translated(self, texts: set[str], count: int) -> Mapping[str, list[Translation]]:
         """Translate texts, the longest first: what memory has no room for shows at once."""
         lengths = {text: self._length(text) for text in texts}
@@ -189,10 +288,17 @@ class Translator:
         done: dict[str, list[Translation]] = {}
         for start in range(0, len(order), size):
             batch = order[start : start + size]
-            done.update(zip(batch, self._translated_batch(batch, count), strict=True))
+            found = list(
+                self._translated_by_ctranslate2(batch, count)
+                if isinstance(self._model.loaded, ConvertedModel)
+                else self._translated_batch(batch, count)
+            )
+            done.update(
+                (text, found[place * count : (place + 1) * count]) for place, text in enumerate(batch)
+            )
         return done
 
-    def _translated_batch(self, texts: Sequence[str], count: int) -> Iterator[list[Translation]]:
+    def _translated_batch(self, texts: Sequence[str], count: int) -> Iterator[Translation]:
         import torch
 
         tokenizer, weights = self._model.tokenizer, self._model.weights
@@ -207,16 +313,20 @@ class Translator:
                 max_new_tokens=most,
             )
         ends = _ends(weights)
-        translations = [
+        texts_written = tokenizer.batch_decode(written, skip_special_tokens=True)
+        for text, tokens in zip(texts_written, written.tolist(), strict=True):
             # What opens a translation is an end to some models, and in the last place that there is they are
             # made to end.
-            Translation(text.strip(), is_complete=not ends.isdisjoint(tokens[1:most]))
-            for text, tokens in zip(
-                tokenizer.batch_decode(written, skip_special_tokens=True), written.tolist(), strict=True
-            )
-        ]
-        for start in range(0, len(translations), count):
-            yield translations[start : start + count]
+            yield Translation(text.strip(), is_complete=not ends.isdisjoint(tokens[1:most]))
+
+    def _translated_by_ctranslate2(self, texts: Sequence[str], count: int) -> Iterator[Translation]:
+        tokenizer, decoding = self._model.tokenizer, self._decoding
+        subwords = tokenizer(list(texts))["input_ids"]
+        most = min(self._most_written, _GROWTH * max(map(len, subwords)) + _MORE)
+        search = Search(count, decoding.beams, decoding.temperature, most)
+        for tokens, is_complete in self._model.loaded.translate(subwords, self._first_token, search):
+            text = tokenizer.decode(tokens, skip_special_tokens=True)
+            yield Translation(text.strip(), is_complete)
 
     def _how(self, count: int) -> dict[str, Any]:
         decoding = self._decoding
@@ -258,8 +368,9 @@ class Translator:
             raise self._no_such_language(target)
 
     def _code_token(self, code: str) -> int | None:
-        vocabulary = self._model.tokenizer.get_vocab()
-        return next((vocabulary[token] for token in (code, f"__{code}__") if token in vocabulary), None)
+        # Not any subword: `en` is one of most models, and no code of NLLB.
+        codes = self._model.tokenizer.get_added_vocab()
+        return next((codes[token] for token in (code, f"__{code}__") if token in codes), None)
 
     def _no_such_language(self, code: str) -> DataError:
         return DataError(
@@ -272,7 +383,8 @@ class Translator:
 
 def _longest(model: TranslationModel) -> int:
     """Return how many subwords a model can read and write."""
-    config = model.weights.config
+    # A converted model does not say.
+    config = None if isinstance(model.loaded, ConvertedModel) else model.weights.config
     limits = [
         limit
         for limit in (

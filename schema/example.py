@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from .iob2 import Mention, mentions
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +30,17 @@ class Example:
     def mentions(self) -> list[Mention]:
         """The mentions, read as the CoNLL scorer reads them."""
         return mentions(self.ner_tags)
+
+
+@dataclass(frozen=True, slots=True)
+class SoftExample(Example):
+    """A sentence whose labels come with their probabilities; published as the column `tag_probabilities`.
+
+    Attributes:
+        labels: The labels that there are probabilities of, in order.
+        probabilities: One row a word, one column a label. What two examples say of this plays no part in
+            whether they are equal.
+    """
+
+    labels: tuple[str, ...]
+    probabilities: NDArray[np.float32] = field(compare=False, repr=False)

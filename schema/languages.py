@@ -36,6 +36,10 @@ _WRITTEN_IN = {
 }
 
 
+# Scripts whose words are not written apart.
+_WITHOUT_SPACES = frozenset({"Hani", "Hira", "Kana", "Khmr", "Laoo", "Mymr", "Thai", "Tibt"})
+
+
 @dataclass(frozen=True, slots=True)
 class Language:
     """A language as releases, prompts, gates and cards need it.
@@ -53,6 +57,11 @@ class Language:
     name: str
     scripts: tuple[str, ...]
     related: str | None
+
+    @property
+    def puts_words_apart(self) -> bool:
+        """Whether words are written apart: where they are not, nobody could say which words a text has."""
+        return _WITHOUT_SPACES.isdisjoint(self.scripts[:1])
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 OFFLINE = "offline"
 """The engine of methods that ask no chat model."""
@@ -23,6 +23,7 @@ class MethodKeys:
         examples: Gold examples in a prompt, where the release does not say.
         datapoints: Datapoints asked for in a call, where the release does not say.
         unused: Keys that it has no use for.
+        soft_labels: Whether its rows also have the probabilities of labels.
     """
 
     asks_model: bool
@@ -30,6 +31,7 @@ class MethodKeys:
     examples: int
     datapoints: int
     unused: frozenset[str] = frozenset()
+    soft_labels: bool = False
 
 
 # It makes what it can of each gold sentence.
@@ -76,5 +78,16 @@ METHODS: Mapping[str, MethodKeys] = {
     "cluster_replacement": _ASKS_NO_MODEL,
     "masked_entity_model": _ASKS_NO_MODEL,
     "back_translation": _ASKS_NO_MODEL,
+    "translate_train": _ASKS_NO_MODEL,
+    "translated_markers": _ASKS_NO_MODEL,
+    "back_translated_markers": _ASKS_NO_MODEL,
+    "constrained_decoding": _ASKS_NO_MODEL,
+    "generated_candidates": _ASKS_NO_MODEL,
+    "distillation": replace(_ASKS_NO_MODEL, examples=0, soft_labels=True),
 }
 """Ways to make data, by name."""
+
+
+def has_soft_labels(method: str) -> bool:
+    """Say whether the rows of a method also have the probabilities of labels (`tag_probabilities`)."""
+    return method in METHODS and METHODS[method].soft_labels

@@ -15,7 +15,8 @@ class Origin:
         engine: Name of the engine that answered.
         model: The model snapshot as the response names it, else as the request does.
         seed_ids: Ids of the gold examples shown in the prompt; empty where they are not known.
-        seed_revision: Revision (or content hash) of the gold data that they come from.
+        seed_revision: Revision (or content hash) of the gold data that they come from; `eng@…` where that is
+            gold of another language.
         prompt_sha256: sha256 of the messages as sent; None where they are not known.
         sampling: The sampling parameters as sent.
         finish_reason: Why the model stopped, in the server's own word.

@@ -66,7 +66,7 @@ def read_unlabelled(
                 yield from _of_jsonl(lines, path, known)
                 return
             beginning = list(islice(lines, _LINES_LOOKED_AT))
-            if not _is_conll([line for _, line in beginning], path):
+            if not is_conll([line for _, line in beginning], path):
                 yield from _of_text(chain(beginning, lines), known)
                 return
     yield from _without_labels(path, labels)
@@ -139,7 +139,7 @@ def _without_labels(path: Path, labels: LabelSet | None) -> Iterator[UnlabelledS
         yield UnlabelledSentence(sentence.id, sentence.tokens)
 
 
-def _is_conll(lines: list[str], path: Path) -> bool:
+def is_conll(lines: list[str], path: Path) -> bool:
     """Say whether lines are tokens with their labels: most have a label in the same column."""
     try:
         layout = recognise_layout(lines, path)

@@ -19,11 +19,8 @@ from synthner.cards.dataset_card import write_card
 from synthner.generation.generate import generate
 from synthner.generation.journal import Journal
 from synthner.generation.methods.few_shot_tagging import (
-    IN_GOLD,
     NOT_ASKED_ABOUT,
     NOT_PLACED,
-    NOT_PUBLISHABLE,
-    REPEATED,
     WIDENED,
     read_answer,
 )
@@ -35,6 +32,7 @@ from synthner.generation.methods.few_shot_tagging_answers import (
     read_tagging,
 )
 from synthner.generation.methods.few_shot_tagging_prompts import TaggingQuestion
+from synthner.generation.methods.text_to_label import IN_GOLD, NOT_PUBLISHABLE, REPEATED
 from synthner.generation.plan import plan_summary
 from synthner.release import Release, read_release
 from synthner.schema.errors import ReleaseError

@@ -22,11 +22,14 @@ from synthner.tests.chat_server import ChatServer, completion
 from synthner.tests.command_line import done
 from synthner.tests.guided_model import obedient
 from synthner.tests.test_masked_entity_model import save_tiny_masked_model
-from synthner.tests.tiny_translator import DANISH, ENGLISH, save_tiny_translator
+from synthner.tests.test_translated_markers import conll, english_gold, save_translator, settings_of
+from synthner.tests.tiny_encoder import save_tiny_encoder
+from synthner.tests.tiny_translator import DANISH, DICTIONARY, ENGLISH, save_tiny_translator
 
 LABELS = ("PER", "ORG", "LOC", "DATE")
 SIZES = {"train": 40, "dev": 20, "test": 40}
 UNLABELLED = slice(40, 70)
+BY_MARKERS = ("translated_markers", "back_translated_markers")
 
 Messages = list[dict[str, str]]
 
@@ -114,11 +117,23 @@ def _settings(method: str, folder: Path) -> dict[str, Any]:
     if method == "back_translation":
         model = save_tiny_translator(folder / "translator", steps=60)
         return {method: {"there": str(model), "pivot": ENGLISH, "codes": {"yor": DANISH}, "temperature": 1.5}}
-    if method == "entity_guided":
-        return {"calls": {"train": 20}}
+    if method == "translate_train" or method in BY_MARKERS:
+        return {"languages": ["yor"], method: _of_another_language(method, folder)}
     if method in ("seeded", "attribute_guided"):
         return {"calls": {"train": 6}, "examples": 3, "datapoints": 2}
-    return {}
+    return {"calls": {"train": 20}} if method == "entity_guided" else {}
+
+
+def _of_another_language(method: str, folder: Path) -> dict[str, Any]:
+    """Return the settings of a method that translates gold of another language."""
+    codes = {"en": ENGLISH, "yor": DANISH}
+    if method in BY_MARKERS:
+        return {**settings_of(save_translator(folder / "translator")), "codes": codes}
+    model = save_tiny_translator(folder / "translator", steps=200)
+    # The translations are no use, and statistics would find so; an encoder links words all the same.
+    encoder = save_tiny_encoder(folder / "encoder", [list(DICTIONARY)])
+    links = {"aligner": "simalign", "aligner_model": str(encoder), "keep": "all"}
+    return {"source": "en", "model": str(model), "codes": codes, "beams": 1, **links}
 
 
 def _answering(method: str, known: list[Example]) -> Callable[[Messages, Iterator[int]], str]:
@@ -133,7 +148,7 @@ def _answering(method: str, known: list[Example]) -> Callable[[Messages, Iterato
 
 
 @pytest.mark.parametrize("method", sorted(METHODS))
-def test_from_real_gold_to_a_published_config(tmp_path, yoruba, server, method):
+def test_from_real_gold_to_a_published_config(tmp_path, shared, yoruba, server, method):
     for split in SIZES:
         (tmp_path / f"{split}.conll").write_text(_conll(yoruba[split]), encoding="utf-8")
     (tmp_path / "text.txt").write_text(
@@ -147,7 +162,7 @@ def test_from_real_gold_to_a_published_config(tmp_path, yoruba, server, method):
         )
         openai = {"base_url": server.base_url, "structured_output": False}
         generator |= {"engine": "openai", "model": "scripted", "openai": openai}
-    release = {
+    release: dict[str, Any] = {
         "name": "synth-lowres-ner",
         "seed": 5,
         "license": "cc-by-nc-4.0",
@@ -162,6 +177,16 @@ def test_from_real_gold_to_a_published_config(tmp_path, yoruba, server, method):
         },
         "generators": {"made": generator},
     }
+    if "source" in generator.get(method, {}):
+        english = shared / "data" / "uner" / "en_pud" / "en_pud-ud-test.iob2.gz"
+        # A tiny model keeps brackets only in what it was taught.
+        source = (
+            conll(english_gold())
+            if method in BY_MARKERS
+            else _conll(list(islice(read_examples(english), 60)))
+        )
+        (tmp_path / "en.conll").write_text(source, encoding="utf-8")
+        release["languages"]["en"] = {"gold": {"files": {"train": "en.conll"}, "license": "cc-by-sa-3.0"}}
     (tmp_path / "release.yaml").write_text(json.dumps(release, ensure_ascii=False), encoding="utf-8")
 
     done("run", "--to", str(tmp_path / "published"), folder=tmp_path)

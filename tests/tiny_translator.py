@@ -5,6 +5,7 @@ It is an M2M100 with the tokenizer of NLLB: multilingual, with language codes as
 
 import json
 import random
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,6 @@ DICTIONARY = {
 BACK = {english: danish for danish, english in DICTIONARY.items()}
 
 _SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", DANISH, ENGLISH]
-_LONGEST = 6
 
 
 def there_and_back(words: list[str]) -> list[str]:
@@ -34,15 +34,26 @@ def there_and_back(words: list[str]) -> list[str]:
     return [BACK[DICTIONARY[word]] for word in words]
 
 
-def save_tiny_translator(folder: Path, *, positions: int = 64, steps: int = 500) -> Path:
+def save_tiny_translator(
+    folder: Path,
+    *,
+    positions: int = 64,
+    steps: int = 500,
+    dictionary: Mapping[str, str] = DICTIONARY,
+    longest: int = 6,
+) -> Path:
     """Teach a translator of one layer, and save it.
 
     Args:
         folder: Where to.
         positions: Subwords that it can read at once.
         steps: Batches that it is taught on.
+        dictionary: What it learns, from Danish to English and back; the last of several Danish words is the
+            one that an English word becomes.
+        longest: Words of the longest sentence that it is taught.
     """
-    tokenizer = _tokenizer()
+    back = {english: danish for danish, english in dictionary.items()}
+    tokenizer = _tokenizer([*dictionary, *back])
     tokenizer.save_pretrained(folder)
     set_seed(3)
     model = M2M100ForConditionalGeneration(
@@ -69,21 +80,27 @@ def save_tiny_translator(folder: Path, *, positions: int = 64, steps: int = 500)
             decoder_start_token_id=2,
         )
     )
-    _teach(model, tokenizer, steps)
+    _teach(model, tokenizer, steps, (dictionary, back), longest)
     model.save_pretrained(folder)
     return folder
 
 
-def _teach(model: M2M100ForConditionalGeneration, tokenizer: NllbTokenizer, steps: int) -> None:
+def _teach(
+    model: M2M100ForConditionalGeneration,
+    tokenizer: NllbTokenizer,
+    steps: int,
+    dictionaries: tuple[Mapping[str, str], Mapping[str, str]],
+    longest: int,
+) -> None:
     chance = random.Random(5)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     vocabulary = tokenizer.get_vocab()
     model.train()
     for step in range(steps):
-        meanings = DICTIONARY if step % 2 else BACK
+        meanings = dictionaries[0] if step % 2 else dictionaries[1]
         codes = (DANISH, ENGLISH) if step % 2 else (ENGLISH, DANISH)
         inputs, labels = [], []
-        length = chance.randint(1, _LONGEST)
+        length = chance.randint(1, longest)
         for _ in range(32):
             words = chance.choices(list(meanings), k=length)
             for texts, code, side in (
@@ -100,8 +117,7 @@ def _teach(model: M2M100ForConditionalGeneration, tokenizer: NllbTokenizer, step
     model.eval()
 
 
-def _tokenizer() -> NllbTokenizer:
-    words = [*DICTIONARY, *BACK]
+def _tokenizer(words: list[str]) -> NllbTokenizer:
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     trainer = trainers.BpeTrainer(vocab_size=400, special_tokens=_SPECIAL, show_progress=False)

@@ -29,6 +29,7 @@ from ..calls import Call, canonical_json
 from ..engines.local_models import in_memory
 from .method import Answers, MethodContext
 from .offline_calls import SPLIT, held_out_hash, offline_calls, written
+from .translated_gold import check_words_are_apart
 
 if TYPE_CHECKING:
     from ...projection.translation import Translation, Translator
@@ -40,9 +41,6 @@ LEAST_WORDS = 3
 
 # Sentences that are translated together. What is under way when a run is stopped is translated again.
 _TOGETHER = 128
-
-# Scripts whose words are not written apart: nobody could say which words a translation has.
-_WITHOUT_SPACES = frozenset({"Hani", "Hira", "Kana", "Khmr", "Laoo", "Mymr", "Thai", "Tibt"})
 
 _WORD = regex.compile(r"[\p{L}\p{N}]")
 _LETTER_OR_DIGIT = regex.compile(r"[\p{L}\p{M}\p{N}]")
@@ -344,13 +342,7 @@ def _settings(context: MethodContext) -> Settings:
     config = context.config
     value = config.generator.method_settings
     code = config.language.code
-    if not _WITHOUT_SPACES.isdisjoint(config.language.scripts[:1]):
-        raise ReleaseError(
-            f"back_translation: words of {config.language.name} are not written apart, and nobody could say "
-            "which words a translation has",
-            where=config.name,
-            hint="Leave the language out of the generator's `languages`.",
-        )
+    check_words_are_apart(context)
     pivot = value.get("pivot")
     language = value.get("codes", {}).get(code)
     if (pivot is None) != (language is None):

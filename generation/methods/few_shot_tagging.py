@@ -11,21 +11,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
-from hashlib import blake2b
-from pathlib import Path
+from dataclasses import replace
 from random import Random
 from typing import Any
 
-from ...release import SPLITS, Config
+from ...release import Config
 from ...schema.errors import ReleaseError
 from ...schema.example import Example
-from ...sources.characters import text_faults
-from ...sources.gold import Gold
-from ...sources.hub_reference import PREFIX
-from ...sources.normal_forms import NormalForms
-from ...sources.unlabelled_text import UnlabelledSentence, content_hash, read_unlabelled
+from ...sources.unlabelled_text import UnlabelledSentence
 from ..alignment_to_tokens import Alignment
 from ..calls import Call
 from ..engines import endpoint
@@ -35,7 +28,8 @@ from .few_shot_tagging_prompts import LISTED, MARKED, TaggingQuestion
 from .method import MethodContext, Reading
 from .prompts import legend
 from .seeded import check_sampling
-from .shown_gold import showable, words_of_gold
+from .shown_gold import showable
+from .text_to_label import ChosenSentences, labelled_texts, texts_to_label
 
 STEP = "tagging"
 
@@ -43,14 +37,9 @@ NOT_ASKED_ABOUT = "labels of a sentence that was not asked about"
 WIDENED = "mention widened to whole words"
 NOT_PLACED = "mention not placed"
 
-IN_GOLD = "in gold"
-REPEATED = "repeated"
-NOT_PUBLISHABLE = "cannot be published"
-
 # A quarter of the examples shows that sentences without a mention exist.
 _MENTIONS_IN = 4
 _CHARACTERS_OF_A_CHANGE = 200
-_TOKENS_REMEMBERED = 1 << 18
 
 
 def format_of(config: Config) -> str:
@@ -69,25 +58,14 @@ def plan(context: MethodContext) -> Iterator[Call]:
         DataError: If a text cannot be read.
     """
     config, generator = context.config, context.config.generator
-    texts = _texts(context)
+    texts = texts_to_label(context)
     asking = _Asking(context)
-    for split, text in texts.items():
-        held_out = [texts[other] for other in _splits_before(split) if other in texts]
-        chosen = _Chosen(text, context.gold, held_out)
+    for split in texts:
+        chosen = ChosenSentences(texts, split, context.gold)
         dealt = _dealt(chosen, generator.datapoints, generator.calls.get(split))
         for call in asking.calls(split, dealt):
-            about = {
-                "text": {"file": text.name, "sha256": text.sha256},
-                "left_out": dict(sorted(chosen.left_out.items())),
-            }
-            yield replace(call, about={**call.about, **about})
-        if not chosen.chosen:
-            raise ReleaseError(
-                f"{split}: no sentence of {text.name} can be asked about"
-                + "".join(f"; {reason}: {count:,}" for reason, count in sorted(chosen.left_out.items())),
-                where=config.name,
-                hint="Text has one sentence a line, or is a file of tokens. Sentences of gold are left out.",
-            )
+            yield replace(call, about={**call.about, **chosen.about()})
+        chosen.check(config.name)
 
 
 def plan_gold(context: MethodContext, split: str) -> Iterator[Call]:
@@ -179,19 +157,11 @@ def reading(context: MethodContext) -> Reading:
 def findings(context: MethodContext) -> Mapping[str, Any]:
     """Say which text was labelled, under which licence, and what of it was left out, by split."""
     settings = context.config.generator.method_settings
-    splits: dict[str, dict[str, Any]] = {}
-    for call in context.rounds.planned(context.config.name):
-        before = splits.get(call.split, {"sentences": 0})
-        splits[call.split] = {
-            **call.about["text"],
-            "sentences": before["sentences"] + call.datapoints,
-            "left_out": dict(call.about["left_out"]),
-        }
     return {
         "fixed_examples": settings.get("fixed_examples", False),
         "license": settings.get("license"),
         "citation": settings.get("citation"),
-        "texts": {split: splits[split] for split in SPLITS if split in splits},
+        "texts": labelled_texts(context),
     }
 
 
@@ -259,112 +229,7 @@ def _writable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-@dataclass(frozen=True, slots=True)
-class _Text:
-    """A text of one split.
-
-    Attributes:
-        path: Where it is.
-        name: What cards call it; no path.
-        sha256: Of the file; None for a split on the Hub.
-        known: Words that stay whole where it is split into words.
-        gold: Gold, whose labels its own labels may be numbered by.
-    """
-
-    path: Path
-    name: str
-    sha256: str | None
-    known: frozenset[str]
-    gold: Gold
-
-    def sentences(self) -> Iterator[UnlabelledSentence]:
-        """Read its sentences, as a stream."""
-        return read_unlabelled(self.path, known=self.known, labels=self.gold.labels)
-
-
-def _texts(context: MethodContext) -> dict[str, _Text]:
-    """Return the text of each split that is planned.
-
-    Raises:
-        ReleaseError: If there is none, or calls are to be made for a split that has none.
-        DataError: If one cannot be read.
-    """
-    generator = context.config.generator
-    named = generator.method_settings.get("text", {})
-    by_split = {"train": named} if isinstance(named, str) else named
-    missing = [split for split in generator.calls or ("train",) if split not in by_split]
-    if not by_split or (generator.calls and missing):
-        raise ReleaseError(
-            f"there is no text for {missing[0]}" if by_split else "no text is named that is to be labelled",
-            where=context.config.name,
-            hint="Name it as `text` among the generator's settings `few_shot_tagging`: a file for train, or "
-            "files by split.",
-        )
-    known = words_of_gold(context.gold.splits.get("train", ()))
-    texts = {}
-    for split in SPLITS:
-        if split in by_split and (not generator.calls or split in generator.calls):
-            written = by_split[split].replace("{language}", context.config.language.code)
-            on_hub = written.startswith(PREFIX)
-            path = Path(written) if on_hub else context.folder / written
-            texts[split] = _Text(
-                path, written if on_hub else path.name, content_hash(path), known, context.gold
-            )
-    return texts
-
-
-@lru_cache(_TOKENS_REMEMBERED)
-def _is_faulty(token: str) -> bool:
-    return bool(text_faults(token))
-
-
-def _splits_before(split: str) -> tuple[str, ...]:
-    """Return the splits that keep a sentence which stands in a split as well."""
-    return SPLITS[SPLITS.index(split) + 1 :]
-
-
-class _Chosen:
-    """The sentences of a text that are worth asking about, in its order.
-
-    Attributes:
-        chosen: How many were chosen so far.
-        left_out: How many were not, by reason.
-    """
-
-    def __init__(self, text: _Text, gold: Gold, held_out: Sequence[_Text]) -> None:
-        self._text = text
-        self._held_out = held_out
-        self._forms = NormalForms()
-        self._in_gold = {
-            self._digest(example.tokens) for examples in gold.splits.values() for example in examples
-        }
-        self.chosen = 0
-        self.left_out: Counter[str] = Counter()
-
-    def __iter__(self) -> Iterator[UnlabelledSentence]:
-        seen = {self._digest(each.tokens) for text in self._held_out for each in text.sentences()}
-        for sentence in self._text.sentences():
-            digest = self._digest(sentence.tokens)
-            if digest in self._in_gold:
-                self.left_out[IN_GOLD] += 1
-            elif digest in seen:
-                self.left_out[REPEATED] += 1
-            elif any(map(_is_faulty, sentence.tokens)):
-                self.left_out[NOT_PUBLISHABLE] += 1
-            else:
-                seen.add(digest)
-                self.chosen += 1
-                yield sentence
-
-    def _digest(self, tokens: Sequence[str]) -> bytes:
-        """Return what is the same for sentences that are the same; 64 bits, as the duplicates gate has."""
-        if len(self._forms) > _TOKENS_REMEMBERED:
-            self._forms.clear()
-        text = self._forms.comparable(tokens)
-        return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-
-
-def _dealt(chosen: _Chosen, size: int, calls: int | None) -> Iterator[tuple[UnlabelledSentence, ...]]:
+def _dealt(chosen: ChosenSentences, size: int, calls: int | None) -> Iterator[tuple[UnlabelledSentence, ...]]:
     """Deal sentences into calls; the last one when all that is left out behind it is counted."""
     dealt: list[UnlabelledSentence] = []
     number = 0

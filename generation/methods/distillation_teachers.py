@@ -1,0 +1,262 @@
+"""The teachers that a release names: saved taggers, and taggers trained here on gold of some language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256 as hash_of_bytes
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from ...projection.model_folders import NamedModel, named_model, require_train_extra
+from ...schema.errors import ReleaseError, SynthnerError
+from ...schema.validation import nearest
+from ...sources.gold import Gold
+from ..calls import canonical_json, sha256
+from .method import MethodContext
+from .offline_calls import SPLIT, gold_as_json
+
+if TYPE_CHECKING:
+    from ...evaluation.encoder.settings import EncoderSettings
+    from ...evaluation.teachers import Teacher
+
+VERSION = 1
+
+RECIPE = "teacher"
+"""The recipe of an encoder that is trained here, where the release names none."""
+
+UNIFORM, SIMILARITY = "uniform", "similarity"
+
+_DECIMALS = 4
+
+
+@dataclass(frozen=True)
+class SavedTeacher:
+    """A tagger that somebody has trained.
+
+    Attributes:
+        name: As the release names it.
+        model: Where it is: a file or a folder with a CRF, or a model of transformers.
+        language: The language that it was trained on, where the release says.
+    """
+
+    name: str
+    model: Path | NamedModel
+    language: str | None
+
+    def identity(self) -> Sequence[Any]:
+        """Return what tells it from others.
+
+        Raises:
+            DataError: If a file cannot be read.
+        """
+        if isinstance(self.model, NamedModel):
+            return self.model.identity()
+        return ["crf", hash_of_bytes(self.model.read_bytes()).hexdigest()]
+
+    def load(self) -> Teacher:
+        """Load it.
+
+        Raises:
+            DataError: If it cannot be had or loaded.
+        """
+        from ...evaluation.teachers import load_teacher
+
+        return load_teacher(self.model.fetch() if isinstance(self.model, NamedModel) else self.model)
+
+
+@dataclass(frozen=True)
+class TrainedTeacher:
+    """A tagger that is trained here, once.
+
+    Attributes:
+        name: What it is called.
+        language: Whose gold it is trained on.
+        gold: That gold.
+        encoder: The model that is fine-tuned; None for a CRF.
+        settings: How it is fine-tuned; None for a CRF.
+        trained: Where it is kept, before its name.
+    """
+
+    name: str
+    language: str
+    gold: Gold = field(repr=False)
+    encoder: NamedModel | None
+    settings: EncoderSettings | None
+    trained: Path
+
+    def identity(self) -> Sequence[Any]:
+        """Return what decides it.
+
+        Raises:
+            DataError: If a file of the encoder cannot be read.
+        """
+        settings = self.settings and {
+            name: getattr(self.settings, name) for name in self.settings.__slots__ if name != "model"
+        }
+        gold = sha256(canonical_json(gold_as_json(self.gold.splits[SPLIT])))
+        return [VERSION, self.language, gold, self.encoder and self.encoder.identity(), settings]
+
+    def load(self) -> Teacher:
+        """Load it, trained now if nobody has yet.
+
+        Raises:
+            DataError: If it cannot be trained or kept.
+        """
+        from ...evaluation.teachers import crf_in, load_teacher
+
+        folder = self.trained / f"{self.language}-{sha256(canonical_json(self.identity()))[:24]}"
+        # An encoder's folder is written whole or not at all.
+        is_there = folder.is_dir() if self.encoder else crf_in(folder) is not None
+        if not is_there:
+            self._train(folder)
+        return load_teacher(folder)
+
+    def _train(self, folder: Path) -> None:
+        gold = self.gold.splits[SPLIT]
+        if self.encoder is None or self.settings is None:
+            from ...evaluation.crf import CRF_MODEL
+            from ...evaluation.recipes import train_on_gold
+
+            train_on_gold(gold).save(folder / CRF_MODEL)
+            return
+        from dataclasses import replace
+
+        from ...evaluation.encoder.tagger import EncoderTagger
+
+        settings = replace(self.settings, model=str(self.encoder.fetch()))
+        labels = self.gold.labels.names
+        EncoderTagger.train(gold, settings=settings, labels=labels).save(folder)
+
+
+NamedTeacher = SavedTeacher | TrainedTeacher
+
+
+def named_teachers(context: MethodContext) -> list[NamedTeacher]:
+    """Return the teachers of a config.
+
+    Raises:
+        ReleaseError: If none is named, or one cannot be what it is said to be.
+        DataError: If gold of a language cannot be had, or there is no such model.
+    """
+    named = context.config.generator.method_settings.get("teachers", ())
+    if not named:
+        raise ReleaseError(
+            "no teacher is named",
+            where=context.config.name,
+            hint="Name them as `teachers` among the generator's settings `distillation`: `{gold: LANGUAGE}` "
+            "or `{model: FOLDER}`.",
+        )
+    return [
+        _saved(context, value) if "model" in value else _trained(context, place, value)
+        for place, value in enumerate(named)
+    ]
+
+
+def weights_of(
+    context: MethodContext, teachers: Sequence[NamedTeacher], text: Sequence[Sequence[str]]
+) -> list[float]:
+    """Return how much each teacher counts; together 1.
+
+    Args:
+        context: The config.
+        teachers: Its teachers.
+        text: The sentences that are labelled, which similarity is measured on.
+
+    Raises:
+        ReleaseError: If there are not as many weights as teachers, or a teacher's language is not known.
+        DataError: If gold of a language cannot be had.
+    """
+    said = context.config.generator.method_settings.get("weights", UNIFORM)
+    where = context.config.name
+    if said == UNIFORM:
+        return [1 / len(teachers)] * len(teachers)
+    if said == SIMILARITY:
+        return _by_similarity(context, teachers, text)
+    if len(said) != len(teachers):
+        raise ReleaseError(
+            f"distillation.weights: {len(said)} weights for {len(teachers)} teachers",
+            where=where,
+            hint="Name one for each, in their order.",
+        )
+    return [weight / sum(said) for weight in said]
+
+
+def _by_similarity(
+    context: MethodContext, teachers: Sequence[NamedTeacher], text: Sequence[Sequence[str]]
+) -> list[float]:
+    from ...evaluation.language_similarity import similarities
+
+    languages = [teacher.language for teacher in teachers]
+    of_languages: dict[str, list[Sequence[str]]] = {}
+    for teacher in teachers:
+        if teacher.language is None:
+            raise ReleaseError(
+                f"distillation.weights: the language of the teacher `{teacher.name}` is not known",
+                where=context.config.name,
+                hint="Name it as the teacher's `language`: gold of it tells what the language looks like.",
+            )
+        gold = _gold_of(context, teacher.language, teacher.name)
+        of_languages[teacher.language] = [example.tokens for example in gold.splits[SPLIT]]
+    found = similarities(text, of_languages)
+    # Teachers of the same language share its weight. What is rounded is the same on any machine.
+    rounded = [
+        round(found[language] / languages.count(language), _DECIMALS) for language in languages if language
+    ]
+    return [weight / sum(rounded) for weight in rounded]
+
+
+def _saved(context: MethodContext, value: Mapping[str, Any]) -> SavedTeacher:
+    from ...evaluation.teachers import crf_in
+
+    name = value["model"].replace("{language}", context.config.language.code)
+    crf = crf_in(context.folder / Path(name).expanduser())
+    if crf is not None:
+        return SavedTeacher(name, crf, value.get("language"))
+    require_train_extra("a teacher that is an encoder", context.config.name)
+    model = named_model(name, value.get("revision"), beside=context.folder)
+    return SavedTeacher(name, model, value.get("language"))
+
+
+def _trained(context: MethodContext, place: int, value: Mapping[str, Any]) -> TrainedTeacher:
+    from ...evaluation.teachers import check_types
+
+    language, encoder = value["gold"], value.get("encoder")
+    gold = _gold_of(context, language, f"teachers.{place}.gold")
+    name = f"{encoder or 'CRF'} on gold of {language}"
+    check_types(f"{context.config.name}: {name}", gold.labels.names, context.gold.labels.names)
+    model = settings = None
+    if encoder is not None:
+        require_train_extra("a teacher that is an encoder", context.config.name)
+        from ...evaluation.encoder.settings import settings_by_recipe
+
+        model = named_model(encoder, value.get("revision"), beside=context.folder)
+        seed = Random(f"{context.seed}/{language}/teacher").getrandbits(32)  # noqa: S311 - no secret
+        try:
+            settings = settings_by_recipe(
+                value.get("recipe", RECIPE), model.name, changes=value.get("settings"), seed=seed
+            )
+        except SynthnerError as error:
+            raise ReleaseError(
+                f"distillation.teachers.{place}: {error.message}", where=context.config.name, hint=error.hint
+            ) from error
+    return TrainedTeacher(name, language, gold, model, settings, context.folder / "work" / "teachers")
+
+
+def _gold_of(context: MethodContext, language: str, what: str) -> Gold:
+    try:
+        gold = context.gold_of(language)
+    except KeyError as error:
+        raise ReleaseError(
+            f"distillation.{what}: `{language}` is no language of this release",
+            where=context.config.name,
+            hint="Name it and its gold under `languages`; a generator leaves it out by its own `languages`.",
+        ) from error
+    if not gold.splits.get(SPLIT):
+        raise ReleaseError(
+            f"distillation.{what}: gold of `{language}` has no train split to learn from",
+            where=context.config.name,
+            hint=nearest(SPLIT, gold.splits),
+        )
+    return gold
