@@ -74,7 +74,7 @@ def named(planned: PlannedCell) -> str:
 def print_grid_plan(plan: Plan, status: GridStatus, effort: Sequence[Effort]) -> None:
     """Print what a grid comes to, before any of it is run."""
     table = new_table("tagger", "setting", "source", "cells")
-    counts = Counter((each.cell.tagger.name, each.cell.setting, each.cell.source) for each in plan.cells)
+    counts = Counter((each.cell.tagger.name, each.cell.setting, _learned(each)) for each in plan.cells)
     for key, count in counts.items():
         table.add_row(*key, f"{count:,}")
     print_table(table)
@@ -88,8 +88,18 @@ def print_grid_plan(plan: Plan, status: GridStatus, effort: Sequence[Effort]) ->
             f"{each.tagger}: {counted(each.cells, 'cell')} to run, {counted(each.sentences, 'sentence')} "
             f"to learn from, {takes}."
         )
+        if each.translated:
+            click.echo(
+                f"{each.tagger}: before that, {counted(each.translated, 'test sentence')} to translate, "
+                "once a language and model. How long that takes is not known."
+            )
     print_grid_status(status)
     click.echo("Nothing was trained and nothing was written.")
+
+
+def _learned(planned: PlannedCell) -> str:
+    """Return what a cell learns from: a source, or the probabilities of labels that it has."""
+    return planned.cell.source + (", its probabilities" if planned.learns_probabilities else "")
 
 
 def print_grid_status(status: GridStatus) -> None:
@@ -119,8 +129,7 @@ def print_left_out(left_out: Sequence[LeftOut]) -> None:
     """Say on stderr what cannot be run, and why."""
     by_reason: dict[str, list[str]] = {}
     for each in left_out:
-        name = " ".join(filter(None, (each.language, each.source, each.setting)))
-        by_reason.setdefault(str(each.error), []).append(name)
+        by_reason.setdefault(str(each.error), []).append(each.name)
     for reason, names in by_reason.items():
         click.secho(f"Not run: {', '.join(names)}: ", fg="red", nl=False, err=True)
         click.echo(reason, err=True)

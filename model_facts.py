@@ -7,7 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .cards.model_card import Benchmark, ModelFacts, Origin, learned_parts
+from .cards.hub_results import Benchmark
+from .cards.model_card import ModelFacts, Origin, learned_parts
 from .evaluation.crf import CrfSettings
 from .evaluation.grid.cells import Cell, source_of
 from .evaluation.grid.data import GridData

@@ -21,12 +21,14 @@ from .evaluation.grid.description import (
     SCRATCH,
     SEEDS,
     SIZES,
+    STATISTICAL,
     Grid,
     GridLanguage,
     GridSource,
     GridTagger,
+    TranslateTest,
 )
-from .schema.errors import DataError, ReleaseError
+from .schema.errors import DataError, ReleaseError, WrongUsageError
 from .schema.labels import LabelSet
 from .schema.languages import Language, language
 from .schema.methods import METHODS, OFFLINE
@@ -471,7 +473,59 @@ def _grid(
         runs=folder / "runs",
         retry_collapsed=value.get("retry_collapsed", False),
         iob2=source.value.get("gates", {}).get("iob2", Gates.iob2),
+        translate_test=_translate_test(source),
     )
+
+
+def _translate_test(source: YamlSource) -> TranslateTest | None:
+    value = source.value.get("evaluation", {}).get("translate_test")
+    if value is None:
+        return None
+    keys = ("evaluation", "translate_test")
+    known = source.value["languages"]
+    if "source" in value:
+        _check_named(source, (*keys, "source"), value["source"], known)
+    for code in value.get("codes", {}):
+        _check_named(source, (*keys, "codes", code), code, known)
+    aligner = value.get("aligner", STATISTICAL)
+    for key in ("aligner_model",) if aligner == STATISTICAL else ("extra",):
+        if key in value:
+            raise ReleaseError(
+                f"evaluation.translate_test.{key}: the aligner `{aligner}` has no use for it",
+                where=source.where((*keys, key)),
+                hint="Only statistics learn from further text, and only the others have a model. Leave it "
+                "out, or name another aligner.",
+            )
+    projection = value.get("projection", {})
+    method = projection.get("method", TranslateTest.method)
+    parameters = {key: each for key, each in projection.items() if key != "method"}
+    _check_projection(source, method, parameters)
+    return TranslateTest(
+        model=value["model"],
+        model_revision=value.get("model_revision"),
+        codes=value.get("codes", {}),
+        decoding={key: value[key] for key in ("beams", "batch_size") if key in value},
+        source=value.get("source"),
+        aligner=aligner,
+        aligner_model=value.get("aligner_model"),
+        extra=tuple((each["source"], each["target"]) for each in value.get("extra", ())),
+        method=method,
+        parameters=parameters,
+    )
+
+
+def _check_projection(source: YamlSource, method: str, parameters: Mapping[str, Any]) -> None:
+    from .projection.methods import projector
+
+    try:
+        projector(method, parameters)
+    except WrongUsageError as error:
+        key_path: KeyPath = ("evaluation", "translate_test", "projection")
+        raise ReleaseError(
+            f"{'.'.join(map(str, key_path))}: {error.message}",
+            where=source.where(key_path),
+            hint=error.hint,
+        ) from error
 
 
 def _usual_settings(sources: tuple[GridSource, ...]) -> tuple[str, ...]:

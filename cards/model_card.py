@@ -10,42 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from huggingface_hub.repocard_data import EvalResult, eval_results_to_model_index
-
 from ..evaluation.recipes import GOLD_ONLY
 from ..schema.languages import language
 from . import model_tables
 from .front_matter import one_line
+from .hub_results import TASK, Benchmark, HubResults, hub_results
 from .markdown import cell, code, count, fenced, prose, share
 from .rendering import rendered_card, template
 
 UNKNOWN_LICENSE = "unknown"
 OTHER_LICENSE = "other"
-
-TASK = "token-classification"
-TASK_NAME = "Named entity recognition"
-
-DECIMALS = 4
-"""Of scores where programs read them."""
-
-
-@dataclass(frozen=True)
-class Benchmark:
-    """The gold that a model was tested on.
-
-    Attributes:
-        title: What to call it.
-        hub: Its id on the Hub; None if it is not there.
-        config: Its config there; None where it has one only.
-        revision: The commit there, or `sha256:…` of the files.
-        citation: BibTeX; None where nobody says.
-    """
-
-    title: str
-    hub: str | None
-    config: str | None
-    revision: str
-    citation: str | None
 
 
 @dataclass(frozen=True)
@@ -162,43 +136,17 @@ def model_front_matter(facts: ModelFacts) -> dict[str, Any]:
 
 def model_index(facts: ModelFacts) -> list[dict[str, Any]]:
     """Return the results as `model-index` has them."""
-    scores, (low, high) = facts.result["scores"], facts.result["interval"]
-    micro, benchmark = scores["micro"], facts.benchmark
-    metrics: list[tuple[str, str, float | str]] = [
-        ("f1", "Micro-F1", _rounded(micro["f1"])),
-        ("confidence_interval", "Micro-F1, 95 % bootstrap interval", f"{low:.4f} to {high:.4f}"),
-        ("precision", "Micro precision", _rounded(micro["precision"])),
-        ("recall", "Micro recall", _rounded(micro["recall"])),
-        ("f1", "Macro-F1", _rounded(scores["macro"]["f1"])),
-        ("f1", "Micro-F1, strict IOB2", _rounded(scores["strict"]["f1"])),
-    ]
-    entries = [
-        EvalResult(
-            task_type=TASK,
-            task_name=TASK_NAME,
-            # Required, and an id of the Hub where there is one.
-            dataset_type=one_line(benchmark.hub or "gold"),
-            dataset_name=one_line(f"{benchmark.title} ({facts.result['cell']['language']})"),
-            dataset_config=one_line(benchmark.config) if benchmark.config else None,
-            dataset_split="test",
-            dataset_revision=one_line(benchmark.revision),
-            metric_type=type_,
-            metric_name=name,
-            metric_value=value,
-        )
-        for type_, name, value in metrics
-    ]
-    return _without_none(eval_results_to_model_index(facts.repository.rpartition("/")[2], entries))
+    return results_on_hub(facts, "").model_index(facts.repository.rpartition("/")[2])
 
 
-def _rounded(score: float) -> float:
-    return round(score, DECIMALS)
+def results_on_hub(facts: ModelFacts, url: str) -> HubResults:
+    """Return the result in the forms that the Hub reads.
 
-
-def _without_none(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_none(each) for key, each in value.items() if each is not None}
-    return [_without_none(each) for each in value] if isinstance(value, list) else value
+    Args:
+        facts: What is known about the model.
+        url: The address of its repository.
+    """
+    return hub_results(facts.result, facts.benchmark, url=url)
 
 
 def _body(facts: ModelFacts) -> str:
@@ -223,6 +171,8 @@ def _body(facts: ModelFacts) -> str:
         tables=model_tables,
         language_names={code_: language(code_).name for code_ in facts.languages},
         base_name=_base_name(facts),
+        # Results of earlier versions do not say.
+        base_revision=facts.result.get("model_revision"),
         citations=list(dict.fromkeys(filter(None, citations))),
         loading=_loading(facts),
         synthetic=[origin for origin in facts.origins if origin.kind == "synthetic"],

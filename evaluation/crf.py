@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pycrfsuite._pycrfsuite import BaseTrainer, ItemSequence, Tagger  # pyright: ignore[reportMissingImports]
 
@@ -16,6 +17,13 @@ from ..schema.example import Example
 from ..schema.iob2 import repair
 from ..sources.files import atomic_path
 from .token_features import FeatureFunction, sentence_features
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+CRF_MODEL = "model.crfsuite"
+"""The file that a CRF is saved in, in a folder of its own."""
 
 _MAGIC = b"lCRF"
 _HEADER_BYTES = 48
@@ -77,7 +85,8 @@ class CrfTagger:
         self._model = model
         self._tagger = Tagger()
         self._tagger.open_inmemory(model)
-        self.labels = frozenset(self._tagger.labels())
+        self.label_names = tuple(sorted(self._tagger.labels()))
+        self.labels = frozenset(self.label_names)
 
     @classmethod
     def train(
@@ -164,6 +173,20 @@ class CrfTagger:
     def marginals_of(self, examples: Iterable[Example]) -> list[list[float]]:
         """Return for each of many examples what `marginals` does."""
         return [self.marginals(example) for example in examples]
+
+    def probabilities_of(self, sentences: Iterable[Sequence[str]]) -> list[NDArray[np.float64]]:
+        """Return each word's probability of every tag: a row a word, a column a tag of `label_names`."""
+        import numpy as np
+
+        found = []
+        for tokens in sentences:
+            self._tagger.set(self._features(tokens))
+            of_words = [
+                [self._tagger.marginal(tag, place) for tag in self.label_names]
+                for place in range(len(tokens))
+            ]
+            found.append(np.array(of_words, dtype=np.float64).reshape(len(tokens), len(self.label_names)))
+        return found
 
     def save(self, path: Path) -> None:
         """Write the model as a CRFsuite model file, whole or not at all.

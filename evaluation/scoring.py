@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .mention_arrays import Integers, MentionArrays, Tags, read_mentions
+from .mention_arrays import ComparedMentions, Integers, MentionArrays, Tags, read_mentions
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,16 @@ def score(gold: Tags, predicted: Tags, *, types: Sequence[str] | None = None) ->
         >>> score([["B-PER", "I-PER", "O"]], [["B-PER", "I-PER", "B-LOC"]]).micro
         Figures(precision=0.5, recall=1.0, f1=0.6666666666666666)
     """
-    read = read_mentions(gold, predicted)
+    return score_mentions(read_mentions(gold, predicted), types=types)
+
+
+def score_mentions(read: ComparedMentions, *, types: Sequence[str] | None = None) -> Score:
+    """Score mentions that are read already: those of gold need not be read again for every system.
+
+    Args:
+        read: The mentions of gold and of the predictions.
+        types: The types that the macro average is taken over; by default those with a mention in gold.
+    """
     correct = read.gold.only(read.gold.shared_with(read.predicted))
     counted = (correct, read.predicted, read.gold)
     by_type = [mentions.count_by_type(len(read.types) - 1) for mentions in counted]

@@ -16,6 +16,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from ..schema.accents import without_accents
 
@@ -55,8 +56,10 @@ class WordClusters:
         self._clusters: dict[str, tuple[str, ...]] = {}
         if len(vocabulary) < 2:
             return
-        vectors = _vectors(folded, vocabulary)
-        by_size = [_clusters_of(vectors, size) for size in SIZES]
+        # Several threads add up in another order, and wait for each other where the cores are busy.
+        with threadpool_limits(limits=1):
+            vectors = _vectors(folded, vocabulary)
+            by_size = [_clusters_of(vectors, size) for size in SIZES]
         for word, *numbers in zip(vocabulary, *by_size, strict=True):
             self._clusters[word] = tuple(
                 f"{size}:{number}" for size, number in zip(SIZES, numbers, strict=True)

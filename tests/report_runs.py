@@ -128,7 +128,7 @@ def _cell(seed: int, cell: Mapping[str, Any]) -> dict[str, Any]:
         "language": cell.get("language", "yor"),
         "setting": setting,
         "source": cell.get("source", "organic"),
-        "size": cell.get("size", 0 if setting == "zero-shot" else 100),
+        "size": cell.get("size", 0 if setting in ("zero-shot", "translate-test") else 100),
         "seed": seed,
         "tagger": {
             "name": cell.get("tagger", "crf"),
@@ -149,6 +149,7 @@ def _train(cell: Mapping[str, Any], available: int | None) -> list[dict[str, Any
     parts = {
         "predictions": [],
         "zero-shot": related,
+        "translate-test": related,
         "fine-tuned": related + of_source,
         "gold+synthetic": [
             ("gold", cell["language"], "organic", sentences),

@@ -281,3 +281,51 @@ def test_the_seed_of_a_grid_decides_its_samples(tmp_path):
     cell = plan.cells[0].cell
     assert cell_data(cell, data).train != cell_data(cell, other).train
     assert len(plan_cells(other).cells) == len(plan.cells)
+
+
+def with_types(examples, change):
+    return [Example(each.id, each.tokens, tuple(change(tag) for tag in each.ner_tags)) for each in examples]
+
+
+def test_a_tagger_that_lacks_something_leaves_the_others_their_cells(tmp_path):
+    path = write_grid(
+        tmp_path,
+        {
+            "settings": ["multilingual"],
+            "taggers": {"crf": {}, "tiny": {"model": "tiny"}},
+            "sources": {"organic": "gold"},
+            "sizes": [10, 30],
+        },
+        languages=["en", "fi"],
+    )
+    # A CRF has no epoch to choose, and reads no validation sentence.
+    usual, others = labelled(30, "fi train", "fi"), labelled(12, "fi validation", "fi")
+    write(tmp_path / "fi-train.jsonl", [*usual, *with_types(others[6:], lambda tag: tag.replace("-", "-X"))])
+    write(tmp_path / "fi-validation.jsonl", with_types(others, lambda tag: tag.replace("-", "-X")))
+    plan, _ = planned_grid(path)
+    found = {(each.cell.language, each.cell.tagger.name) for each in plan.cells}
+    assert found == {("en", "crf"), ("fi", "crf"), ("fi", "tiny")}
+    (left_out,) = plan.left_out
+    assert left_out.name == "en organic multilingual tiny"
+    assert "its types are XLOC, XPER" in str(left_out.error)
+
+
+def test_a_sample_that_tells_nothing_leaves_the_larger_ones(tmp_path):
+    path = write_grid(
+        tmp_path,
+        {"settings": ["multilingual"], "sources": {"organic": "gold"}, "sizes": [3, 40], "seeds": 6},
+        languages=["en", "fi"],
+    )
+    examples = labelled(40, "fi train", "fi")
+    rare = with_types(examples[5:], lambda tag: tag.replace("PER", "TOWN").replace("LOC", "TOWN"))
+    write(tmp_path / "fi-train.jsonl", [*examples[:5], *rare])
+    plan, _ = planned_grid(path)
+    planned_ = {(each.cell.size, each.cell.seed) for each in plan.cells if each.cell.language == "en"}
+    missing = {(each.size, each.seed) for each in plan.left_out if each.language == "en"}
+    assert (40, 0) in planned_
+    assert missing
+    assert {size for size, _ in missing} == {3}
+    assert planned_ | missing == {(3, seed) for seed in range(6)} | {(40, 0)}
+    assert not planned_ & missing
+    size, seed = min(missing)
+    assert f"en organic multilingual crf {size} seed {seed}" in {each.name for each in plan.left_out}

@@ -23,7 +23,9 @@ from synthner.tests.grid_release import (
     write_grid,
     write_related_grid,
 )
+from synthner.tests.test_translate_test import DICTIONARY, TRANSLATE, danish, english, translated_grid
 from synthner.tests.tiny_encoder import save_tiny_encoder
+from synthner.tests.tiny_translator import save_tiny_translator
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: `make test-ray` runs these tests")
 cluster_utils = pytest.importorskip("ray.cluster_utils")
@@ -156,6 +158,29 @@ def test_an_encoder_takes_its_share_of_a_gpu_and_a_node_keeps_its_related_model(
     assert grid_status(plan, data).done == 2
     assert not (tmp_path / "runs" / "models").exists()
     assert len([each for each in cluster.home.glob(".cache/synthner/models/*") if each.is_dir()]) == 1
+
+
+def test_translations_are_made_on_a_node_that_needs_no_text_of_the_grid(cluster, tmp_path):
+    extra = [{"source": "en.txt", "target": "da.txt"}]
+    path = translated_grid(
+        tmp_path,
+        save_tiny_translator(tmp_path / "model", dictionary=DICTIONARY),
+        test=10,
+        translate_test={**TRANSLATE, "extra": extra},
+    )
+    for code, sentences in (("da", danish), ("en", english)):
+        lines = [" ".join(each.tokens) for each in sentences(50, "extra")]
+        (tmp_path / f"{code}.txt").write_text("\n".join(lines), encoding="utf-8")
+    plan, data = planned_grid(path)
+    for each in (*tmp_path.glob("*.jsonl"), *tmp_path.glob("*.txt")):
+        each.unlink()
+    told = Told.nothing()
+    run_cells_on_ray(plan, data, address=cluster.address, watcher=told)
+    assert not told.failed_
+    (translated,) = [each for each in results_in(tmp_path).values() if "translate_test" in each]
+    assert translated["scores"]["micro"]["f1"] > 0.9
+    assert not (tmp_path / "runs" / "translations").exists()
+    assert list(cluster.home.glob(".cache/synthner/translations/*/*.json"))
 
 
 def test_what_fails_on_a_node_leaves_the_other_cells(cluster, tmp_path):

@@ -154,3 +154,27 @@ def test_seeds_show_mean_and_standard_deviation():
 
     assert "0.167 ± 0.236" in card
     assert "training failed" in card
+
+
+@pytest.mark.parametrize(
+    ("base_model", "others", "told"),
+    [
+        ("org/base", {"model_revision": "c" * 40}, f"Base model: `org/base`, at commit `{'c' * 40}`. Recipe"),
+        (
+            None,
+            {"model_revision": "sha256:ab"},
+            "Base model: `base`, from a folder, its files being `sha256:ab`.",
+        ),
+        ("org/base", {"model_revision": None}, "Base model: `org/base`. Recipe"),
+        ("org/base", {}, "Base model: `org/base`. Recipe"),
+    ],
+    ids=["commit", "folder", "not known", "earlier version"],
+)
+def test_the_card_says_which_commit_of_the_base_model_it_was(base_model, others, told):
+    of = result(**others)
+    tagger = {"name": "x", "kind": "encoder", "model": "org/base", "recipe": "fast", "settings": {}}
+    of["cell"] = {**of["cell"], "tagger": tagger}
+
+    card = render_model_card(facts(of, head="first", base_model=base_model))
+
+    assert told in card

@@ -127,6 +127,20 @@ def test_the_headline_has_sources_as_rows_and_sizes_as_columns(runs):
     assert organic[3] == f"{means['organic', 'scratch', '100']} / –"
 
 
+def test_translations_that_were_tagged_stand_at_size_0(runs):
+    runs.add(0.5, size=100)
+    runs.add(0.7, seeds=[0], setting="translate-test")
+    written = report(runs)
+    translated = record(written, "results", setting="translate-test")
+    assert (translated["size"], translated["true_size"]) == ("0", "0")
+    figure = f"{float(translated['f1_mean']):.2f}".lstrip("0")
+    (header,) = rows_of(page(written), "language", "source")
+    assert header[2:] == ["0", "100", "best"]
+    (row,) = rows_of(page(written), "Yoruba", "translate-test")
+    assert row[2:] == [figure, "–", "–"]
+    assert rows_of(page(written), "`crf`", "translate-test", "`organic`", "0")
+
+
 def test_a_source_smaller_than_asked_shows_its_true_size(runs):
     runs.add(0.5, size=5000, source="gpt4", available=4187)
     written = report(runs)

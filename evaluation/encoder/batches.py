@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 
 from .settings import EncoderSettings
 from .windows import Window
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 # Loss is not counted here.
 NO_LABEL = -100
@@ -44,15 +49,28 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class LabelledWindow:
-    """A window to learn, with a label at the first subword of each word that it decides."""
+    """A window to learn, with a label at the first subword of each word that it decides.
+
+    Attributes:
+        window: The window.
+        labels: The label at each subword, or `NO_LABEL`.
+        probabilities: Those of all labels, a row for each word that it decides; None to learn the labels.
+    """
 
     window: Window
     labels: list[int]
+    probabilities: NDArray[np.float32] | None = None
 
 
 def labels_of(windows: Sequence[LabelledWindow], width: int) -> torch.Tensor:
     """Return the labels of windows, filled up to a width."""
     return torch.tensor([_filled(each.labels, NO_LABEL, width) for each in windows])
+
+
+def probabilities_of(windows: Sequence[LabelledWindow]) -> torch.Tensor | None:
+    """Return the probabilities of windows, a row for each label that they have; None to learn the labels."""
+    found = [each.probabilities for each in windows if each.probabilities is not None]
+    return torch.cat([torch.from_numpy(rows) for rows in found]) if len(found) == len(windows) else None
 
 
 def training_order(

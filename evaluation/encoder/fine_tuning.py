@@ -15,7 +15,16 @@ import torch
 from torch import nn
 
 from ...schema.errors import DataError
-from .batches import NO_LABEL, Batch, LabelledWindow, labels_of, steps_of, training_order
+from .batches import (
+    NO_LABEL,
+    Batch,
+    LabelledWindow,
+    labels_of,
+    probabilities_of,
+    steps_of,
+    training_order,
+)
+from .freezing import freeze
 from .heads import WordModel
 from .settings import EncoderSettings
 from .vocabulary_trimming import decayed
@@ -55,6 +64,9 @@ class FineTuning:
             validate: Says how good the model is after an epoch; the first of equals is the best.
         """
         settings = self.settings
+        if settings.frozen_layers is not None:
+            freeze(self.model, settings.frozen_layers, settings.model)
+        learned = [weights for weights in self.model.parameters() if weights.requires_grad]
         optimizer = self._optimizer()
         steps = steps_of(len(windows), settings)
         order = torch.Generator().manual_seed(settings.seed)
@@ -77,7 +89,7 @@ class FineTuning:
             if self.validation_f1[-1] > max(self.validation_f1[:-1], default=-1.0):
                 self.best_epoch, self.rates = epoch, list(rates)
                 if epoch < last:
-                    best = [weights.detach().clone() for weights in self.model.parameters()]
+                    best = [weights.detach().clone() for weights in learned]
         self.losses = [float(loss) for loss in losses]
         self.model.eval()
         self.model.zero_grad(set_to_none=True)
@@ -85,11 +97,13 @@ class FineTuning:
             self.rates = rates
         elif self.rates != rates:
             with torch.no_grad():
-                for weights, kept in zip(self.model.parameters(), best, strict=True):
+                for weights, kept in zip(learned, best, strict=True):
                     weights.copy_(kept)
 
     def decay(self, rows: torch.Tensor) -> torch.Tensor:
         """Return rows of the embedding as this training leaves those that it gives no gradient."""
+        if self.settings.frozen_layers is not None:
+            return rows
         return decayed(rows, self.rates, lambda weights: _adam([weights], self.settings, rows.device))
 
     def _step(
@@ -100,9 +114,7 @@ class FineTuning:
         labels = labels_of(windows, batch.subwords.shape[1]).to(device)
         with computing(self.settings, device):
             logits = self.model(*batch.to(device))
-        loss = nn.functional.cross_entropy(
-            logits.float().flatten(0, 1), labels.flatten(), ignore_index=NO_LABEL
-        )
+        loss = _loss(logits.float(), labels, probabilities_of(windows))
         loss.backward()
         if self.settings.longest_gradient is not None:
             _clip(self.model.parameters(), self.settings.longest_gradient)
@@ -121,6 +133,8 @@ class FineTuning:
         }
         with_decay, without = [], []
         for name, weights in self.model.named_parameters():
+            if not weights.requires_grad:
+                continue
             exempt = id(weights) in norms or _WITHOUT_DECAY.search(name.lower())
             (without if exempt else with_decay).append(weights)
         optimizer = _adam(with_decay, self.settings, next(self.model.parameters()).device)
@@ -176,6 +190,14 @@ def enough_memory(settings: EncoderSettings) -> Iterator[None]:
             hint=f"Lower `batch_size` ({settings.batch_size}) or `longest` ({settings.longest}), run fewer "
             "at once, or take a smaller model.",
         ) from error
+
+
+def _loss(logits: torch.Tensor, labels: torch.Tensor, wanted: torch.Tensor | None) -> torch.Tensor:
+    """Return how far logits are from labels, or from the probabilities that are wanted where labels stand."""
+    if wanted is None:
+        return nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=NO_LABEL)
+    given = logits[labels != NO_LABEL].softmax(-1)
+    return nn.functional.mse_loss(given, wanted.to(given.device))
 
 
 def _adam(

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib.util import find_spec
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from ...schema.errors import DataError, WrongUsageError
-
-_PACKAGES = ("torch", "transformers", "accelerate")
+from ...projection import model_folders
+from ...projection.model_folders import on_one_line
+from ...schema.errors import DataError
 
 FILES_OF_A_MODEL = ("*.json", "*.txt", "*.model", "*.safetensors")
 """Configuration, tokenizer and weights: no pickle and no code."""
-
-_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 
 def require_train_extra() -> None:
@@ -25,12 +21,7 @@ def require_train_extra() -> None:
     Raises:
         WrongUsageError: If it is not.
     """
-    missing = [name for name in _PACKAGES if find_spec(name) is None]
-    if missing:
-        raise WrongUsageError(
-            f"an encoder needs packages that are not installed: {', '.join(missing)}",
-            hint="Install them with `pip install 'synthner[train]'`.",
-        )
+    model_folders.require_train_extra("an encoder")
 
 
 def model_folder(model: str) -> Path:
@@ -41,39 +32,24 @@ def model_folder(model: str) -> Path:
     """
     folder = Path(model).expanduser()
     if not folder.is_dir():
-        if _is_a_path(model):
-            raise DataError(
-                "there is no folder with a model here",
-                where=model,
-                hint="Name a folder that `save_pretrained` wrote, or a model of the Hub.",
-            )
-        folder = _downloaded(model)
-    if not (folder / "config.json").is_file():
-        raise DataError(
-            "this is no model of transformers: there is no config.json",
-            where=model,
-            hint="Name a folder that `save_pretrained` wrote, or a model of the Hub.",
-        )
-    if not any(folder.glob("*.safetensors")):
-        # Pickled weights of a model of the Hub are not downloaded.
-        pickled = any(any(folder.glob(pattern)) for pattern in _PICKLES)
-        raise DataError(
-            "the weights are pickled, and loading a pickle may run any code"
-            if pickled
-            else "there are no weights as safetensors",
-            where=model,
-            hint="Take a model that has `model.safetensors`. Weights that you trust are converted by loading "
-            "them with transformers and saving them with `save_pretrained`.",
-        )
+        if (error := model_folders.no_folder(model, model)) is not None:
+            raise error
+        folder = downloaded_model(model)
+    model_folders.check_model_folder(folder, model)
     return folder
 
 
-def _is_a_path(model: str) -> bool:
-    return model.startswith((".", "~")) or Path(model).is_absolute() or os.sep in model.partition("/")[2]
+def downloaded_model(model: str, revision: str | None = None, further: Sequence[str] = ()) -> Path:
+    """Download a model, or find it in the cache; only files that hold no code and no pickle.
 
+    Args:
+        model: Its id on the Hub.
+        revision: Its commit; by default the newest.
+        further: Names of other files that are wanted.
 
-def _downloaded(model: str) -> Path:
-    """Download a model, or find it in the cache; only files that hold no code and no pickle."""
+    Raises:
+        DataError: If there is no such model, or it cannot be reached.
+    """
     import httpx2
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
@@ -81,10 +57,18 @@ def _downloaded(model: str) -> Path:
         HfHubHTTPError,
         HFValidationError,
         RepositoryNotFoundError,
+        RevisionNotFoundError,
     )
 
+    wanted = [*FILES_OF_A_MODEL, *further]
     try:
-        return Path(snapshot_download(model, allow_patterns=list(FILES_OF_A_MODEL), ignore_patterns=["*/*"]))
+        return Path(
+            snapshot_download(model, revision=revision, allow_patterns=wanted, ignore_patterns=["*/*"])
+        )
+    except RevisionNotFoundError as error:
+        raise DataError(
+            f"the model has no revision `{revision}`", where=model, hint="Name a commit of it."
+        ) from error
     except GatedRepoError as error:
         raise DataError(
             "the model is gated",
@@ -99,13 +83,13 @@ def _downloaded(model: str) -> Path:
         ) from error
     except HFValidationError as error:
         raise DataError(
-            f"this is neither a folder nor the id of a model: {_on_one_line(error)}",
+            f"this is neither a folder nor the id of a model: {on_one_line(error)}",
             where=model,
             hint="Write the path of a folder, or `organisation/name`.",
         ) from error
     except (httpx2.TransportError, HfHubHTTPError, OSError) as error:
         raise DataError(
-            f"the Hub cannot be reached, and the model is not in the cache: {_on_one_line(error)}",
+            f"the Hub cannot be reached, and the model is not in the cache: {on_one_line(error)}",
             where=model,
             hint="Check the connection and that HF_HUB_OFFLINE is not set, or name a folder with the model.",
         ) from error
@@ -135,27 +119,11 @@ def load_tokenizer(folder: Path, name: str) -> Any:
     return tokenizer
 
 
-@contextmanager
-def loading(model: str) -> Iterator[None]:
+def loading(model: str) -> AbstractContextManager[None]:
     """Turn whatever a library finds wrong with a model's files into an error that says so."""
-    try:
-        yield
-    except Exception as error:
-        if "trust_remote_code" in str(error):
-            raise DataError(
-                "the model needs code of its own, which is never run",
-                where=model,
-                hint="Take a model of an architecture that transformers has.",
-            ) from error
-        raise DataError(
-            f"the model cannot be loaded: {_on_one_line(error)}",
-            where=model,
-            hint="Is it complete, and does transformers have its architecture for token classification?",
-        ) from error
-
-
-def _on_one_line(error: Exception) -> str:
-    return (" ".join(str(error).split()) or type(error).__name__)[:500]
+    return model_folders.loading(
+        model, "Is it complete, and does transformers have its architecture for token classification?"
+    )
 
 
 def positions(model: Any) -> int:

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from ...schema.errors import DataError
+from ...schema.iob2 import parse_tag
 from .heads import FirstSubwordModel, SummedSubwordsModel, WordModel
 from .loading import loading
 from .settings import FIRST, SUMMED, EncoderSettings
@@ -42,7 +43,7 @@ def load_word_model(
 
     with loading(settings.model):
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-        of_head = list((config.id2label or {}).values())
+        of_head = _labels_in_order(config)
         same = len(of_head) == len(labels) and set(of_head) == set(labels)
         labels = of_head if same else labels
         config.id2label = dict(enumerate(labels))
@@ -66,6 +67,42 @@ def load_word_model(
     if not kept:
         model.begin_head_anew()
     return model, labels
+
+
+def is_saved_tagger(folder: Path) -> bool:
+    """Say whether a folder holds what a tagger was saved to."""
+    return (folder / _DESCRIPTION).is_file()
+
+
+def labels_of_model(folder: Path) -> list[str]:
+    """Return the labels that a model for token classification gives, in the order of its head.
+
+    Raises:
+        DataError: If it is another model, or its labels are no IOB2 labels.
+    """
+    from transformers import AutoConfig
+
+    with loading(str(folder)):
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    if not any(name.endswith("ForTokenClassification") for name in config.architectures or ()):
+        raise DataError(
+            "this model gives no labels to words",
+            where=str(folder),
+            hint="Name a tagger that was saved, or a model for token classification.",
+        )
+    labels = _labels_in_order(config)
+    for label in labels:
+        if parse_tag(label) is None:
+            raise DataError(
+                f"`{label}`, a label of this model, is no IOB2 label",
+                where=str(folder),
+                hint="Its labels must be `O`, `B-TYPE` and `I-TYPE`; `id2label` in config.json names them.",
+            )
+    return labels
+
+
+def _labels_in_order(config: Any) -> list[str]:
+    return [label for _, label in sorted((config.id2label or {}).items())]
 
 
 def read_description(folder: Path) -> dict[str, Any]:
@@ -143,7 +180,7 @@ def _new_folder(folder: Path) -> Iterator[Path]:
 
 
 def _head_in(folder: Path) -> str:
-    return read_description(folder)["settings"]["head"] if (folder / _DESCRIPTION).is_file() else FIRST
+    return read_description(folder)["settings"]["head"] if is_saved_tagger(folder) else FIRST
 
 
 def _load_head(layer: torch.nn.Linear, path: Path) -> None:

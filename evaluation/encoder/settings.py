@@ -3,6 +3,8 @@
 - `paper`: Kamath & Vajjala (2025) to the letter.
 - `santoso`: Santoso et al.: the subwords of a word are summed, and 300 batches are sampled.
 - `fast`: the hyper-parameters of `paper`, computed in bf16 and on batches of sentences of like length.
+- `teacher`, `student`: Wu et al. (2020): the embedding and the three lowest layers stay as they are; the
+  student learns the probabilities that the teacher gave.
 
 Rows of the vocabulary that no sentence uses are left out in every recipe: it changes no result.
 """
@@ -33,6 +35,7 @@ _LEAST = {
     "width_multiple": 1,
     "related_epochs": 1,
     "related_sentences": 1,
+    "frozen_layers": 0,
 }
 
 
@@ -58,6 +61,9 @@ class EncoderSettings:
         like_lengths: Batches are made of windows of like length.
         width_multiple: Batches are padded to a multiple of this, so that there are few widths.
         trim_vocabulary: Leave out the rows of the embedding that nothing uses. It changes no result.
+        frozen_layers: The embedding and so many of the lowest layers stay as they are; None: all is trained.
+        soft_labels: Learn the probabilities of labels, by the mean squared error, where all examples have
+            them (`SoftExample`).
         related_epochs: The epochs of a first training on a related language.
         related_sentences: The most sentences of that training.
         seed: Decides the new weights, the order of the examples and dropout.
@@ -81,6 +87,8 @@ class EncoderSettings:
     like_lengths: bool = False
     width_multiple: int = 1
     trim_vocabulary: bool = True
+    frozen_layers: int | None = None
+    soft_labels: bool = False
     related_epochs: int = 5
     related_sentences: int = 8000
     seed: int = 0
@@ -107,6 +115,8 @@ _HYPER_PARAMETERS = {
     each.name: each for each in fields(EncoderSettings) if each.name not in ("model", "seed")
 }
 
+_OF_WU = {"epochs": 3, "batch_size": 32, "longest": 128, "frozen_layers": 3}
+
 RECIPES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "paper": MappingProxyType({}),
@@ -121,6 +131,8 @@ RECIPES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             }
         ),
         "fast": MappingProxyType({"precision": "bf16", "like_lengths": True, "width_multiple": 8}),
+        "teacher": MappingProxyType({**_OF_WU, "learning_rate": 5e-5}),
+        "student": MappingProxyType({**_OF_WU, "learning_rate": 1e-4, "soft_labels": True}),
     }
 )
 """What each recipe changes of the defaults."""

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...schema.errors import DataError
-from ...schema.example import Example
+from ...schema.example import Example, SoftExample
 from ...schema.iob2 import OUTSIDE, repair
 from ...sources.transformers_logging import quietly
 from ..scoring import score
+from ..soft_labels import as_labels
 from .loading import load_tokenizer, model_folder, positions, require_train_extra
 from .settings import EncoderSettings
 from .training_facts import TrainingFacts
@@ -37,6 +38,7 @@ class EncoderTagger:
 
     Attributes:
         labels: The tags that it can give a word.
+        label_names: The same in the order of its head.
         facts: What its training was like.
     """
 
@@ -45,7 +47,7 @@ class EncoderTagger:
     ) -> None:
         self._reader = reader
         self._model = model
-        self._labels = tuple(labels)
+        self.label_names = tuple(labels)
         self._settings = settings
         self._left_out: tuple[TrimmedVocabulary, FineTuning] | None = None
         self.labels = frozenset(labels)
@@ -69,7 +71,8 @@ class EncoderTagger:
         if there is one.
 
         Args:
-            examples: Examples with IOB2 tags.
+            examples: Examples with IOB2 tags. Where the settings say so and all of them are `SoftExample`s,
+                their probabilities are learned.
             settings: The model, and how to train.
             labels: The tags to learn; by default those of the examples.
             validation: Examples that decide after which epoch the weights are kept, by micro-F1.
@@ -129,6 +132,24 @@ class EncoderTagger:
         tagger.facts = facts
         return tagger
 
+    @classmethod
+    def of_model(cls, folder: Path) -> EncoderTagger:
+        """Take a model for token classification as it is, whoever trained it: its labels at first subwords.
+
+        Raises:
+            WrongUsageError: If the extra `train` is not installed.
+            DataError: If there is none, its labels are no IOB2 labels, or it cannot be loaded.
+        """
+        require_train_extra()
+        from .fine_tuning import device_here, enough_memory
+        from .saved_taggers import labels_of_model
+
+        settings = EncoderSettings(str(folder))
+        with quietly(), enough_memory(settings):
+            tagger = cls._untrained(settings, labels_of_model(model_folder(str(folder))))
+            tagger._model.to(device_here()).eval()
+        return tagger
+
     def save(self, folder: Path) -> None:
         """Write the tagger with its whole vocabulary: safetensors, tokenizer, configuration, `tagger.json`.
 
@@ -148,7 +169,7 @@ class EncoderTagger:
                 self._model,
                 self._reader.tokenizer,
                 {
-                    "labels": list(self._labels),
+                    "labels": list(self.label_names),
                     "settings": {
                         "head": settings.head,
                         "longest": settings.longest,
@@ -179,7 +200,7 @@ class EncoderTagger:
         """Return for each of many examples what `marginals` does; together they take far less time."""
         examples = list(examples)
         sentences = [example.tokens for example in examples]
-        places = {label: place for place, label in enumerate(self._labels)}
+        places = {label: place for place, label in enumerate(self.label_names)}
         return [
             [
                 float(tag == OUTSIDE)
@@ -192,6 +213,22 @@ class EncoderTagger:
             for example, of_words in zip(
                 examples, self._probabilities(sentences, self._windows(sentences)), strict=True
             )
+        ]
+
+    def probabilities_of(self, sentences: Iterable[Words]) -> list[NDArray[np.float64]]:
+        """Return each word's probability of every tag: a row a word, a column a tag of `label_names`.
+
+        A word without a subword is `O` for certain.
+        """
+        import numpy as np
+
+        sentences = list(sentences)
+        unread = np.array([label == OUTSIDE for label in self.label_names], dtype=np.float64)
+        return [
+            np.array([unread if each is None else each for each in of_words], dtype=np.float64).reshape(
+                len(of_words), len(self.label_names)
+            )
+            for of_words in self._probabilities(sentences, self._windows(sentences))
         ]
 
     @classmethod
@@ -212,14 +249,19 @@ class EncoderTagger:
         """Return the windows of examples with their labels, each as often as it counts."""
         from .batches import NO_LABEL, LabelledWindow
 
-        places = {label: place for place, label in enumerate(self._labels)}
+        places = {label: place for place, label in enumerate(self.label_names)}
+        is_soft = self._settings.soft_labels and all(isinstance(each, SoftExample) for each, _ in counted)
         windows = []
         for window in self._reader.windows([example.tokens for example, _ in counted]):
             example, times = counted[window.sentence]
             of_subwords = [NO_LABEL] * len(window.subwords)
             for word, place in window.decides:
                 of_subwords[place] = places[example.ner_tags[word]]
-            windows += [LabelledWindow(window, of_subwords)] * times
+            probabilities = None
+            if is_soft and isinstance(example, SoftExample):
+                rows = example.probabilities[[word for word, _ in window.decides]]
+                probabilities = as_labels(rows, example.labels, self.label_names).astype("float32")
+            windows += [LabelledWindow(window, of_subwords, probabilities)] * times
         if not windows:
             raise _no_examples()
         return windows
@@ -282,7 +324,7 @@ class EncoderTagger:
         return [self._valid_tags(of_words) for of_words in self._probabilities(sentences, windows)]
 
     def _valid_tags(self, of_words: Sequence[NDArray[np.float32] | None]) -> list[str]:
-        likely = [OUTSIDE if each is None else self._labels[int(each.argmax())] for each in of_words]
+        likely = [OUTSIDE if each is None else self.label_names[int(each.argmax())] for each in of_words]
         return list(repair(likely, "conlleval").tags)
 
     def _probabilities(

@@ -23,17 +23,23 @@ from .description import (
     MULTILINGUAL,
     ORGANIC,
     PREDICTIONS,
+    SCRATCH,
     SEVERAL_LANGUAGES,
     SYNTHETIC_THEN_GOLD,
-    ZERO_SHOT,
+    TRANSFER_ALONE,
+    TRANSLATE_TEST,
     Grid,
     GridLanguage,
     GridSource,
     GridTagger,
 )
+from .translate_test import transferred_from, way_of
 
 FORMAT = 1
 """Counts up whenever the same description would give another result."""
+
+RECIPES = 2
+"""Counts up whenever gold and synthetic sentences are combined otherwise for a CRF."""
 
 # A CRF begins anew each time: there is nothing to go on from.
 NEEDS_AN_ENCODER = frozenset({FINE_TUNED, SYNTHETIC_THEN_GOLD})
@@ -102,10 +108,17 @@ class CellData:
 
 @dataclass(frozen=True)
 class PlannedCell:
-    """A cell and its id, by which its result is found."""
+    """A cell and its id, by which its result is found.
+
+    Attributes:
+        id: The id.
+        cell: The cell.
+        learns_probabilities: Whether the probabilities of labels are learned, and not the labels.
+    """
 
     id: str
     cell: Cell
+    learns_probabilities: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,12 +130,26 @@ class LeftOut:
         source: Their source; empty where it is all of them.
         setting: Their setting; empty where it is all of them.
         error: What is wrong.
+        tagger: Their tagger; empty where it is all of them.
+        size: The size of the one cell that it is; None where it is more, and for all sentences.
+        seed: The seed of the one cell that it is; None where it is more.
     """
 
     language: str
     source: str
     setting: str
     error: SynthnerError
+    tagger: str = ""
+    size: int | None = None
+    seed: int | None = None
+
+    @property
+    def name(self) -> str:
+        """What the cells are called on a line, as far as all of them have it in common."""
+        words = [self.language, self.source, self.setting, self.tagger]
+        if self.seed is not None:
+            words += ["all" if self.size is None else str(self.size), f"seed {self.seed}"]
+        return " ".join(filter(None, words))
 
 
 @dataclass(frozen=True)
@@ -162,11 +189,51 @@ def plan_cells(data: GridData) -> Plan:
             if source.languages and language.code not in source.languages:
                 continue
             for setting in _settings(source, data.grid):
-                try:
-                    cells += [planned(cell, data) for cell in _cells(language, source, setting, data)]
-                except SynthnerError as error:
-                    left_out.append(LeftOut(language.code, source.name, setting, error))
+                found, failed = _planned_in_setting(language, source, setting, data)
+                cells += found
+                left_out += failed
     return Plan(tuple(cells), tuple(left_out), tuple(untested))
+
+
+def _planned_in_setting(
+    language: GridLanguage, source: GridSource, setting: str, data: GridData
+) -> tuple[list[PlannedCell], list[LeftOut]]:
+    """Plan the cells of a setting one by one: what one of them lacks, another may not need."""
+    found: list[PlannedCell] = []
+    failed: list[tuple[Cell, SynthnerError]] = []
+    with data.remembering_failures():
+        try:
+            for cell in _cells(language, source, setting, data):
+                try:
+                    found.append(planned(cell, data))
+                except SynthnerError as error:
+                    failed.append((cell, error))
+        except SynthnerError as error:
+            # Without the source nobody knows which cells there would be.
+            return found, [LeftOut(language.code, source.name, setting, error)]
+    if not failed:
+        return found, []
+    return found, _in_few_words(LeftOut(language.code, source.name, setting, failed[0][1]), found, failed)
+
+
+def _in_few_words(
+    all_of_setting: LeftOut, found: list[PlannedCell], failed: list[tuple[Cell, SynthnerError]]
+) -> list[LeftOut]:
+    """Name what is left out: all of a setting or of a tagger where all of it is, for the same reason."""
+    if not found and len({str(error) for _, error in failed}) == 1:
+        return [all_of_setting]
+    named = []
+    for tagger in dict.fromkeys(cell.tagger.name for cell, _ in failed):
+        of_tagger = [(cell, error) for cell, error in failed if cell.tagger.name == tagger]
+        whole = replace(all_of_setting, tagger=tagger, error=of_tagger[0][1])
+        has_some = any(each.cell.tagger.name == tagger for each in found)
+        if not has_some and len({str(error) for _, error in of_tagger}) == 1:
+            named.append(whole)
+        else:
+            named += [
+                replace(whole, size=cell.size, seed=cell.seed, error=error) for cell, error in of_tagger
+            ]
+    return named
 
 
 def planned(cell: Cell, data: GridData) -> PlannedCell:
@@ -175,7 +242,9 @@ def planned(cell: Cell, data: GridData) -> PlannedCell:
     Raises:
         DataError: If its data cannot be had.
     """
-    return PlannedCell(cell_id(cell, cell_data(cell, data), data), cell)
+    sentences = cell_data(cell, data)
+    is_soft = any(part.probabilities_hash for part in sentences.train)
+    return PlannedCell(cell_id(cell, sentences, data), cell, is_soft)
 
 
 def cell_id(cell: Cell, sentences: CellData, data: GridData, *, is_model_known: bool = True) -> str:
@@ -202,8 +271,14 @@ def cell_id(cell: Cell, sentences: CellData, data: GridData, *, is_model_known: 
         "predictions": predicted,
         "names": data.names_hash(cell.language) if tests_invariance(cell) else None,
     }
+    if cell.setting == GOLD_AND_SYNTHETIC and cell.tagger.kind == CRF:
+        decisive["recipes"] = RECIPES
+    if any(part.probabilities_hash for part in sentences.train):
+        decisive["probabilities"] = [part.probabilities_hash for part in sentences.train]
     if is_model_known and (content := data.models.content(cell.tagger)) is not None:
         decisive["model"] = content
+    if cell.setting == TRANSLATE_TEST:
+        decisive["translate_test"] = way_of(language_of(cell, data.grid), data).decisive()
     text = json.dumps(decisive, ensure_ascii=False, sort_keys=True)
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
@@ -211,14 +286,25 @@ def cell_id(cell: Cell, sentences: CellData, data: GridData, *, is_model_known: 
 def tests_invariance(cell: Cell) -> bool:
     """Say whether a cell also tests if predictions change with the names.
 
-    The runs of one seed do: it takes as long as tagging the test sentences three times.
+    The runs of one seed do: it takes as long as tagging the test sentences three times. Sentences with other
+    names would have to be translated anew.
     """
-    return cell.seed == 0 and cell.setting != PREDICTIONS
+    return cell.seed == 0 and cell.setting not in (PREDICTIONS, TRANSLATE_TEST)
+
+
+def runs_a_large_model(cell: Cell) -> bool:
+    """Say whether a cell needs the memory and the accelerator that an encoder or a translator needs."""
+    return cell.tagger.kind == ENCODER or cell.setting == TRANSLATE_TEST
 
 
 def source_of(cell: Cell, grid: Grid) -> GridSource:
     """Return the source of a cell by its name."""
     return next(each for each in grid.sources if each.name == cell.source)
+
+
+def language_of(cell: Cell, grid: Grid) -> GridLanguage:
+    """Return the language of a cell by its code."""
+    return next(each for each in grid.languages if each.code == cell.language)
 
 
 def cell_data(cell: Cell, data: GridData) -> CellData:
@@ -228,7 +314,6 @@ def cell_data(cell: Cell, data: GridData) -> CellData:
         DataError: If they cannot be had.
     """
     grid = data.grid
-    language = next(each for each in grid.languages if each.code == cell.language)
     source = source_of(cell, grid)
     test = data.test(cell.language)
     validation = None
@@ -240,17 +325,19 @@ def cell_data(cell: Cell, data: GridData) -> CellData:
             data.read_as(cell.language, data.sample("source", code, source, cell.size, cell.seed))
             for code in _languages_of(source, grid)
         ]
-    elif cell.setting == ZERO_SHOT:
-        parts = [_related(language, cell.tagger, data)]
+    elif cell.setting in TRANSFER_ALONE:
+        parts = [_related(cell, data)]
     elif cell.setting in _SIZE_OF_GOLD:
         gold = data.sample("gold", cell.language, _GOLD, cell.size, cell.seed)
-        synthetic = data.sample("source", cell.language, source, None, cell.seed)
+        synthetic = data.beside_gold(cell.language, source, gold)
         parts = [synthetic, gold] if cell.setting == SYNTHETIC_THEN_GOLD else [gold, synthetic]
+    elif cell.setting == SCRATCH and cell.tagger.learns_probabilities:
+        parts = [data.sample_with_probabilities(cell.language, source, cell.size, cell.seed)]
     else:
         parts = [data.sample("source", cell.language, source, cell.size, cell.seed)]
         if cell.setting == FINE_TUNED:
-            parts.insert(0, _related(language, cell.tagger, data))
-    if cell.tagger.kind == ENCODER and cell.setting != ZERO_SHOT:
+            parts.insert(0, _related(cell, data))
+    if cell.tagger.kind == ENCODER and cell.setting not in TRANSFER_ALONE:
         validation = (
             _joint_validation(cell.language, source, data)
             if cell.setting == MULTILINGUAL
@@ -283,14 +370,15 @@ def _joint_validation(language: str, source: GridSource, data: GridData) -> Part
     )
 
 
-def _related(language: GridLanguage, tagger: GridTagger, data: GridData) -> Part:
-    if language.related is None:
+def _related(cell: Cell, data: GridData) -> Part:
+    related = transferred_from(language_of(cell, data.grid), cell.setting, data.grid)
+    if related is None:
         raise DataError(
-            f"there is no gold of a language related to `{language.code}`",
+            f"there is no gold of a language related to `{cell.language}`",
             hint="Name one under `evaluation.related`, and its gold under `languages`.",
         )
-    at_most = tagger.settings.get("related_sentences", RELATED_AT_MOST)
-    return data.related(language.code, language.related, at_most)
+    at_most = cell.tagger.settings.get("related_sentences", RELATED_AT_MOST)
+    return data.related(cell.language, related, at_most)
 
 
 def _settings(source: GridSource, grid: Grid) -> Iterator[str]:
@@ -304,7 +392,7 @@ def _settings(source: GridSource, grid: Grid) -> Iterator[str]:
     for setting in grid.settings:
         if setting in _SIZE_OF_GOLD and source.is_organic:
             continue
-        if setting == ZERO_SHOT and not source.is_organic:
+        if setting in TRANSFER_ALONE and not source.is_organic:
             continue
         if setting == MULTILINGUAL and source.is_joint:
             continue
@@ -316,17 +404,31 @@ def _cells(language: GridLanguage, source: GridSource, setting: str, data: GridD
     if setting == PREDICTIONS:
         yield Cell(language.code, setting, source.name, None, 0, GridTagger(source.name, PREDICTIONS))
         return
+    if setting == TRANSLATE_TEST and transferred_from(language, setting, grid) == language.code:
+        # It is what the others are translated into.
+        return
     counted = _GOLD if setting in _SIZE_OF_GOLD else source
     sizes = (
-        (0,) if setting == ZERO_SHOT else tuple(_sizes(grid.sizes, data.available(language.code, counted)))
+        (0,)
+        if setting in TRANSFER_ALONE
+        else tuple(_sizes(grid.sizes, data.available(language.code, counted)))
     )
     for tagger in grid.taggers:
         if setting in NEEDS_AN_ENCODER and tagger.kind == CRF:
             continue
         for size in sizes:
             first = Cell(language.code, setting, source.name, size, 0, tagger)
-            for seed in range(grid.seeds if _seed_matters(first, data) else 1):
+            for seed in range(_seeds_of(first, data)):
                 yield replace(first, seed=seed)
+
+
+def _seeds_of(first: Cell, data: GridData) -> int:
+    """Return how many seeds a cell is run with."""
+    try:
+        return data.grid.seeds if _seed_matters(first, data) else 1
+    except SynthnerError:
+        # Another seed may draw sentences that will do: each says by itself what it lacks.
+        return data.grid.seeds
 
 
 def _seed_matters(cell: Cell, data: GridData) -> bool:
@@ -335,7 +437,7 @@ def _seed_matters(cell: Cell, data: GridData) -> bool:
     A related model is trained once for all seeds, and nothing is drawn at random when a CRF is trained: there
     the seed decides the sample, if anything.
     """
-    if cell.setting == ZERO_SHOT:
+    if cell.setting in TRANSFER_ALONE:
         return False
     if cell.tagger.kind != CRF:
         return True

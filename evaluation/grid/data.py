@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
-from ...schema.errors import DataError
-from ...schema.example import Example
+from ...projection.parallel_text import Pair, ParallelText
+from ...schema.errors import DataError, SynthnerError
+from ...schema.example import Example, SoftExample
 from ...schema.iob2 import parse_tag
 from ...schema.manifest import read_manifest
 from ...sources.gold import Gold, GoldSource, load_gold
 from ...sources.hub_reference import PREFIX, hub_reference
 from ...sources.readers import read_examples
+from ...sources.tag_probabilities import TagProbabilities, read_tag_probabilities
 from ..crf import PreparedExample
 from ..perturbation import Names, names_of_gold
 from ..prediction_files import read_predictions
+from ..soft_labels import as_labels
 from ..training_data import training_data
 from .base_models import BaseModels
 from .description import Grid, GridSource
+from .made_of_gold import MadeOfGold, seeds_of_rows
 
 Examples = tuple[Example, ...]
 
@@ -66,7 +71,18 @@ class Part:
             "sentences": len(self.examples),
             "tokens": sum(len(example.tokens) for example in self.examples),
             "mentions": sum(len(example.mentions) for example in self.examples),
+            **({"probabilities": self.probabilities_hash} if self.probabilities_hash else {}),
         }
+
+    @cached_property
+    def probabilities_hash(self) -> str | None:
+        """The sha256 of the probabilities that are learned instead of labels; None where labels are."""
+        digest = sha256()
+        for example in self.examples:
+            if not isinstance(example, SoftExample):
+                return None
+            digest.update(example.probabilities.astype("<f4").tobytes())
+        return digest.hexdigest() if self.examples else None
 
 
 def content_hash(examples: Examples) -> str:
@@ -93,6 +109,8 @@ class _Source:
 
 Predictions = list[tuple[str, ...]]
 
+_Read = TypeVar("_Read")
+
 
 class GridData:
     """Reads what a grid needs, each thing once.
@@ -115,12 +133,35 @@ class GridData:
         self._names: dict[str, tuple[Names, str]] = {}
         self._sources: dict[tuple[str, GridSource], _Source] = {}
         self._predictions: dict[tuple[str, GridSource], Predictions] = {}
+        self._failures: dict[object, SynthnerError] | None = None
+        self._extra: dict[tuple[str, str], tuple[tuple[Pair, ...], str | None]] = {}
+        self._probabilities: dict[tuple[str, GridSource], list[TagProbabilities]] = {}
+        self._made: dict[tuple[str, GridSource], MadeOfGold | None] = {}
         self._parts: dict[tuple[Any, ...], Part] = {}
         self._prepared: tuple[str, Mapping[tuple[str, ...], PreparedExample]] = ("", {})
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what is made of the rest: features cannot be pickled, and samples are drawn again."""
         return {**self.__dict__, "_prepared": ("", {}), "_parts": {}}
+
+    @contextmanager
+    def remembering_failures(self) -> Iterator[None]:
+        """Try to read what cannot be read once only: each cell of a plan asks for it."""
+        self._failures = {}
+        try:
+            yield
+        finally:
+            self._failures = None
+
+    def _read_once(self, key: object, read: Callable[[], _Read]) -> _Read:
+        if self._failures and key in self._failures:
+            raise self._failures[key]
+        try:
+            return read()
+        except SynthnerError as error:
+            if self._failures is not None:
+                self._failures[key] = error
+            raise
 
     def gold(self, language: str) -> Gold:
         """Return the gold of a language.
@@ -129,7 +170,10 @@ class GridData:
             DataError: If it cannot be had.
         """
         if language not in self._gold:
-            self._gold[language] = load_gold(self.grid.gold[language], language, iob2_policy=self.grid.iob2)
+            self._gold[language] = self._read_once(
+                language,
+                lambda: load_gold(self.grid.gold[language], language, iob2_policy=self.grid.iob2),
+            )
         return self._gold[language]
 
     def types(self, language: str) -> tuple[str, ...]:
@@ -198,6 +242,29 @@ class GridData:
         """Return the sha256 of `predictions`."""
         return _hash_of_lines(self.predictions(language, source))
 
+    def extra_text(self, language: str, source: str) -> tuple[tuple[Pair, ...], str | None]:
+        """Return the parallel text by which words of translations are aligned besides, and its sha256.
+
+        There is none, and no sha256, where the release names none.
+
+        Args:
+            language: The language tested.
+            source: The language that it is translated into; its side comes first.
+
+        Raises:
+            DataError: If it cannot be read, or two files do not hold the same sentences.
+        """
+        key = (language, source)
+        if key not in self._extra:
+            described = self.grid.translate_test
+            named = described.extra if described else ()
+            pairs: list[Pair] = []
+            for files in named:
+                first, second = (self._path(file.replace("{source}", source), language) for file in files)
+                pairs += ParallelText(first, second).pairs()
+            self._extra[key] = tuple(pairs), _hash_of_lines(pairs) if named else None
+        return self._extra[key]
+
     def sample(self, role: str, language: str, source: GridSource, size: int | None, seed: int) -> Part:
         """Return as many sentences of a source as are asked for, or all where it has fewer.
 
@@ -208,6 +275,47 @@ class GridData:
         """
         key = (role, language, source, size, seed)
         return self._once(key, lambda: self._sample(role, language, source, size, seed))
+
+    def sample_with_probabilities(
+        self, language: str, source: GridSource, size: int | None, seed: int
+    ) -> Part:
+        """Return what `sample` does, with the probabilities of labels where the source has them.
+
+        Raises:
+            DataError: As `sample` does, or if a sentence has no probabilities, and others have.
+        """
+        return self._once(
+            ("probabilities", language, source, size, seed),
+            lambda: self._with_probabilities(
+                language, source, self.sample("source", language, source, size, seed)
+            ),
+        )
+
+    def beside_gold(self, language: str, source: GridSource, gold: Part) -> Part:
+        """Return what a source adds to a sample of gold: nothing that was made of other gold sentences.
+
+        Raises:
+            DataError: If the source or its provenance cannot be read.
+        """
+        whole = self.sample("source", language, source, None, 0)
+        if source.config is None or len(gold.examples) == len(self.gold(language).splits["train"]):
+            return whole
+        made = self._made_of_gold(language, source)
+        return replace(whole, examples=made.fitting(gold.examples)) if made else whole
+
+    def _made_of_gold(self, language: str, source: GridSource) -> MadeOfGold | None:
+        key = (language, source)
+        if key not in self._made:
+            config = (source.config or "").replace("{language}", language)
+            files = [
+                self.grid.dataset / shard["file"]
+                for shard in self._manifest_of(config)["provenance"]["files"]
+            ]
+            gold = self.gold(language)
+            seeds = seeds_of_rows(files, gold.revision)
+            whole = self.sample("source", language, source, None, 0).examples
+            self._made[key] = MadeOfGold(whole, seeds, gold.splits["train"]) if seeds else None
+        return self._made[key]
 
     def available(self, language: str, source: GridSource) -> int:
         """Return how many sentences of a source can be learned from."""
@@ -270,6 +378,34 @@ class GridData:
         spoken = source.language_of_sentences(language)
         return Part(role, spoken, source.name, found.reference, found.revision, examples)
 
+    def _with_probabilities(self, language: str, source: GridSource, part: Part) -> Part:
+        found = self._probabilities_of(language, source)
+        if not found:
+            return part
+        names = self.gold(language).labels.names
+        known = {id_: (each.labels, rows) for each in found for id_, rows in each.of_row.items()}
+        examples = []
+        for example in part.examples:
+            labels, rows = known.get(example.id, ((), None))
+            if rows is None or len(rows) != len(example.tokens):
+                raise DataError(
+                    f"`{example.id}` has no probabilities for each of its words, and other sentences have",
+                    where=part.reference,
+                    hint="Build the dataset again.",
+                )
+            read = as_labels(rows, labels, names).astype("float32")
+            examples.append(SoftExample(example.id, example.tokens, example.ner_tags, names, read))
+        return replace(part, examples=tuple(examples))
+
+    def _probabilities_of(self, language: str, source: GridSource) -> list[TagProbabilities]:
+        key = (language, source)
+        if key not in self._probabilities:
+            files = source.config is not None or source.train is not None
+            paths = self._paths(language, source, "train") if files else []
+            read = [read_tag_probabilities(path) for path in paths]
+            self._probabilities[key] = [each for each in read if each is not None]
+        return self._probabilities[key]
+
     def _gold_part(self, role: str, language: str, split: str) -> Part:
         gold = self.gold(language)
         if split not in gold.splits:
@@ -283,7 +419,7 @@ class GridData:
     def _source(self, language: str, source: GridSource) -> _Source:
         key = (language, source)
         if key not in self._sources:
-            self._sources[key] = self._read(language, source)
+            self._sources[key] = self._read_once(key, lambda: self._read(language, source))
         return self._sources[key]
 
     def _read(self, language: str, source: GridSource) -> _Source:
@@ -342,6 +478,10 @@ class GridData:
         return Path(path) if path.startswith(PREFIX) else self.grid.folder / path
 
     def _files_of_config(self, config: str, split: str) -> list[Path]:
+        table = self._manifest_of(config)["splits"].get(split)
+        return [self.grid.dataset / shard["file"] for shard in table["files"]] if table else []
+
+    def _manifest_of(self, config: str) -> Mapping[str, Any]:
         configs = read_manifest(self.grid.dataset)["configs"]
         if config not in configs:
             raise DataError(
@@ -349,8 +489,7 @@ class GridData:
                 where=str(self.grid.dataset),
                 hint="Run `synthner build`.",
             )
-        table = configs[config]["splits"].get(split)
-        return [self.grid.dataset / shard["file"] for shard in table["files"]] if table else []
+        return configs[config]
 
     def _shown(self, paths: Sequence[Path]) -> str:
         """Return a path as results have it: no folder of this machine."""

@@ -12,6 +12,7 @@ from ...sources.gold import GoldSource
 SCRATCH = "scratch"
 FINE_TUNED = "fine-tuned"
 ZERO_SHOT = "zero-shot"
+TRANSLATE_TEST = "translate-test"
 GOLD_AND_SYNTHETIC = "gold+synthetic"
 SYNTHETIC_THEN_GOLD = "synthetic-then-gold"
 MULTILINGUAL = "multilingual"
@@ -24,11 +25,15 @@ SETTINGS = {
     SCRATCH: "trained on the source alone",
     FINE_TUNED: "trained on gold of a related language, then on the source",
     ZERO_SHOT: "trained on gold of a related language alone",
+    TRANSLATE_TEST: "trained on gold of a related language, and tests translations of the test sentences",
     GOLD_AND_SYNTHETIC: "trained on gold with all of the source, as `synthner train` combines them",
     SYNTHETIC_THEN_GOLD: "trained on all of the source, then on gold",
     MULTILINGUAL: "trained on the source in all languages at once",
 }
 """What a tagger can be trained on, by the names that a release uses."""
+
+TRANSFER_ALONE = frozenset({ZERO_SHOT, TRANSLATE_TEST})
+"""Settings in which gold of a related language is learned and nothing else."""
 
 ORGANIC = "organic"
 """The source that is gold's own train split."""
@@ -40,6 +45,9 @@ SEEDS = 5
 
 CRF = "crf"
 ENCODER = "encoder"
+
+STATISTICAL = "statistical"
+"""The aligner that needs no model."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,14 @@ class GridTagger:
             "recipe": self.recipe,
             "settings": dict(self.settings),
         }
+
+    @property
+    def learns_probabilities(self) -> bool:
+        """Whether it learns the probabilities of labels where it learns data alone that has them."""
+        from ..encoder.settings import RECIPES
+
+        of_recipe = RECIPES.get(self.recipe or "", {})
+        return bool(self.settings.get("soft_labels", of_recipe.get("soft_labels", False)))
 
 
 @dataclass(frozen=True)
@@ -125,6 +141,38 @@ class GridLanguage:
 
 
 @dataclass(frozen=True)
+class TranslateTest:
+    """How test sentences are translated, tagged in the other language, and labelled from there.
+
+    In names `{language}` stands for the language tested, and `{source}` for that which is translated into.
+
+    Attributes:
+        model: The model that translates them: a folder, or an id of the Hub.
+        model_revision: Commit, tag or branch of a model of the Hub.
+        codes: What a multilingual model calls languages, by their codes; empty for a model of one pair.
+        decoding: What is not usual of how translations are found: `beams`, `batch_size`.
+        source: Code of the language that is translated into; None for each language's related one.
+        aligner: `statistical`, `simalign` or `awesome`.
+        aligner_model: The encoder that aligns words; None for that of the aligner's authors.
+        extra: Further parallel text that the statistical aligner learns from: pairs of files, the language
+            that is translated into first.
+        method: How labels are projected.
+        parameters: What is not usual of the method.
+    """
+
+    model: str
+    model_revision: str | None = None
+    codes: Mapping[str, str] = field(default_factory=dict)
+    decoding: Mapping[str, int] = field(default_factory=dict)
+    source: str | None = None
+    aligner: str = STATISTICAL
+    aligner_model: str | None = None
+    extra: tuple[tuple[str, str], ...] = ()
+    method: str = "exact"
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Grid:
     """Everything that decides which cells there are.
 
@@ -142,6 +190,7 @@ class Grid:
         runs: Where results go.
         retry_collapsed: Whether a run whose F1 is near 0 is repeated with another seed, beside the first.
         iob2: How misplaced I- tags of gold are repaired.
+        translate_test: How test sentences are translated; None where the release does not say.
     """
 
     languages: tuple[GridLanguage, ...]
@@ -157,3 +206,4 @@ class Grid:
     runs: Path
     retry_collapsed: bool = False
     iob2: str = "conlleval"
+    translate_test: TranslateTest | None = None

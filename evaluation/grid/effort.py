@@ -15,7 +15,8 @@ from .description import (
     GOLD_AND_SYNTHETIC,
     MULTILINGUAL,
     PREDICTIONS,
-    ZERO_SHOT,
+    TRANSFER_ALONE,
+    TRANSLATE_TEST,
     GridTagger,
 )
 from .encoder_cells import RECIPE
@@ -54,6 +55,8 @@ class Effort:
         sentences: Sentences that are learned from, each as often as it is seen.
         seconds: On one core for a CRF, on one GPU for an encoder; None where the encoder's size is not known.
         on: `one core` or `one H100`.
+        translated: Test sentences that are translated before, if nobody has. How long that takes is not
+            known.
     """
 
     tagger: str
@@ -61,6 +64,7 @@ class Effort:
     sentences: int
     seconds: float | None
     on: str
+    translated: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """Return the effort by name."""
@@ -70,6 +74,7 @@ class Effort:
             "sentences": self.sentences,
             "seconds": self.seconds,
             "on": self.on,
+            "translated": self.translated,
         }
 
 
@@ -96,7 +101,7 @@ def _of_crf(name: str, cells: Sequence[PlannedCell], data: GridData) -> Effort:
         sentences += _sentences(parts)
         seconds += _words(parts) * _CRF_SECONDS_A_WORD * folds
         seconds += found.test.facts["tokens"] * _CRF_SECONDS_A_TEST_WORD
-    return Effort(name, len(cells), sentences, seconds, "one core")
+    return Effort(name, len(cells), sentences, seconds, "one core", _translated(cells, data))
 
 
 def _of_encoder(tagger: GridTagger, cells: Sequence[PlannedCell], data: GridData) -> Effort:
@@ -109,7 +114,7 @@ def _of_encoder(tagger: GridTagger, cells: Sequence[PlannedCell], data: GridData
     for planned in cells:
         found = cell_data(planned.cell, data)
         parts = _still_to_learn(planned, found.train, joint)
-        if planned.cell.setting in (ZERO_SHOT, FINE_TUNED):
+        if planned.cell.setting in TRANSFER_ALONE or planned.cell.setting == FINE_TUNED:
             related[parts[0].facts["sha256"]] = parts[0]
             parts = parts[1:]
         epochs = settings.epochs
@@ -127,14 +132,26 @@ def _of_encoder(tagger: GridTagger, cells: Sequence[PlannedCell], data: GridData
     parameters = _PARAMETERS.get(tagger.model or "")
     operations = parameters and parameters * words * _SUBWORDS_A_WORD * _OPERATIONS
     seconds = operations and operations / _OPERATIONS_A_SECOND
-    return Effort(tagger.name, len(cells), round(sentences), seconds, "one H100")
+    translated = _translated(cells, data)
+    return Effort(tagger.name, len(cells), round(sentences), seconds, "one H100", translated)
+
+
+def _translated(cells: Sequence[PlannedCell], data: GridData) -> int:
+    return sum(
+        len(data.test(planned.cell.language).examples)
+        for planned in cells
+        if planned.cell.setting == TRANSLATE_TEST
+    )
 
 
 def _still_to_learn(
     planned: PlannedCell, parts: tuple[Part, ...], joint: set[tuple[Any, ...]]
 ) -> tuple[Part, ...]:
-    """Return what a cell learns; nothing where its model of several languages is among those met before."""
-    if planned.cell.setting != MULTILINGUAL:
+    """Return what a cell learns; nothing where its model serves other cells, too, and is among those met."""
+    is_shared = planned.cell.setting == MULTILINGUAL or (
+        planned.cell.setting in TRANSFER_ALONE and planned.cell.tagger.kind == CRF
+    )
+    if not is_shared:
         return parts
     model = (planned.cell.seed, *(part.facts["sha256"] for part in parts))
     is_known = model in joint

@@ -21,7 +21,7 @@ from .description import (
     FINE_TUNED,
     GOLD_AND_SYNTHETIC,
     SYNTHETIC_THEN_GOLD,
-    ZERO_SHOT,
+    TRANSFER_ALONE,
     Grid,
     GridTagger,
 )
@@ -65,7 +65,7 @@ def fine_tuned(
     settings = replace(_settings(cell.tagger, cell.seed), model=str(data.models.folder(cell.tagger)))
     labels = list(data.gold(cell.language).labels.names)
     parts = sentences.train
-    if cell.setting == ZERO_SHOT:
+    if cell.setting in TRANSFER_ALONE:
         return _load(_related_model(cell.tagger, parts[0], labels, data)), None
     if cell.setting == FINE_TUNED:
         start = _related_model(cell.tagger, parts[0], labels, data)

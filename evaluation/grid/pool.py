@@ -18,9 +18,9 @@ from filelock import Timeout
 
 from ...schema.errors import SynthnerError
 from .base_models import BaseModels
-from .cells import Plan, PlannedCell
+from .cells import Plan, PlannedCell, runs_a_large_model
 from .data import GridData
-from .description import ENCODER, Grid
+from .description import Grid
 from .progress import Watcher, claimed
 from .results import is_done, write_outcome
 from .run_cell import run_cell
@@ -62,9 +62,10 @@ def run_cells(plan: Plan, data: GridData, *, workers: int | None, watcher: Watch
 def usual_workers(cells: list[PlannedCell]) -> int:
     """Return how many processes run cells, where nobody says: one a core.
 
-    An encoder takes much memory and all cores, or the accelerator: where one is trained, one process runs.
+    An encoder or a translator takes much memory and all cores, or the accelerator: where there is one, one
+    process runs.
     """
-    return 1 if any(planned.cell.tagger.kind == ENCODER for planned in cells) else cores()
+    return 1 if any(runs_a_large_model(planned.cell) for planned in cells) else cores()
 
 
 def cores() -> int:

@@ -83,6 +83,9 @@ class GridStatus:
                     "language": each.language,
                     "source": each.source,
                     "setting": each.setting,
+                    "tagger": each.tagger,
+                    "size": each.size,
+                    "seed": each.seed,
                     "message": str(each.error),
                 }
                 for each in self.left_out

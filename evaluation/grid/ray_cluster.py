@@ -2,7 +2,8 @@
 
 The driver claims the cells, as any process does that runs some, and writes their results. It sends what it
 has read along: the nodes need no file of the grid, and no connection to the Hub but for models. They need
-synthner in the driver's version. Each node keeps the models of related languages that it has trained.
+synthner in the driver's version. Each node keeps the models of related languages that it has trained, and the
+translations that it has made.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from filelock import Timeout
 
 from ... import __version__
 from ...schema.errors import DataError, SynthnerError, WrongUsageError
-from .cells import Plan, PlannedCell
+from .cells import Plan, PlannedCell, runs_a_large_model
 from .data import GridData
-from .description import ENCODER, PREDICTIONS
+from .description import PREDICTIONS
 from .pool import run_claimed
 from .progress import Watcher, claimed
 from .results import Outcome, is_done, write_outcome
@@ -40,7 +41,7 @@ from .running import (
 )
 
 MODELS = Path("~/.cache/synthner")
-"""Where a node keeps models of related languages."""
+"""Where a node keeps models of related languages, and translations."""
 
 # So many cells wait on the cluster for each that it can run: it never waits for the driver.
 _CELLS_A_CORE = 2
@@ -142,8 +143,8 @@ class _Cluster:
         return reported
 
     def _submitted(self, cell: PlannedCell) -> Any:
-        is_encoder = cell.cell.tagger.kind == ENCODER
-        options = {"num_cpus": 1, "num_gpus": self._gpus if is_encoder else 0, "max_retries": TRIES - 1}
+        gpus = self._gpus if runs_a_large_model(cell.cell) else 0
+        options = {"num_cpus": 1, "num_gpus": gpus, "max_retries": TRIES - 1}
         return self._task.options(**options).remote([self._shipped], cell, __version__)
 
     def _written(self, cell: PlannedCell, task: Any) -> Report:

@@ -18,7 +18,7 @@ from ...schema.validation import nearest
 from ..recipes import ADAPTED
 from .cells import Cell, CellData, PlannedCell, cell_data, cell_id
 from .data import GridData
-from .description import PREDICTIONS, GridTagger
+from .description import PREDICTIONS, TRANSLATE_TEST, GridTagger
 from .results import PREDICTIONS_FILE, RESULT, Outcome, read_predicted_tags, read_result, write_outcome
 from .run_cell import train_and_score
 
@@ -112,6 +112,12 @@ def check_repeatable(run: Run, data: GridData) -> PlannedCell:
             "no tagger was trained here: predictions of another system were scored",
             where=where,
             hint="Push the cell of a tagger that is trained.",
+        )
+    if cell["setting"] == TRANSLATE_TEST:
+        raise DataError(
+            "no tagger has this result alone: translations were tagged, and labels were projected from them",
+            where=where,
+            hint="Push the cell of the setting `zero-shot`: its tagger is the same.",
         )
     if cell["tagger"]["kind"] == "crf" and (run.result["combination"] or {}).get("recipe") == ADAPTED:
         raise DataError(

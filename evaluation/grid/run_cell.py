@@ -8,31 +8,52 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from ... import __version__
 from ...schema.errors import DataError
-from ...schema.example import Example
+from ...schema.example import Example, SoftExample
 from ..bootstrap import bootstrap_interval
 from ..combination import choose_combination
-from ..crf import CrfTagger, PreparedExample
+from ..crf import CRF_MODEL, CrfTagger, PreparedExample
 from ..mention_errors import mention_errors
 from ..perturbation import invariance
-from ..recipes import ADAPTED, settings_for_gold, train_by_recipe
+from ..recipes import ADAPTED, GOLD_ONLY, settings_for_gold, train_by_recipe
 from ..scoring import score
 from ..seen_mentions import seen_mentions
-from .cells import FORMAT, Cell, CellData, PlannedCell, cell_data, cell_id, source_of, tests_invariance
+from ..soft_labels import train_student_crf
+from .cells import (
+    FORMAT,
+    Cell,
+    CellData,
+    PlannedCell,
+    cell_data,
+    cell_id,
+    language_of,
+    runs_a_large_model,
+    source_of,
+    tests_invariance,
+)
 from .data import GridData, Part
-from .description import CRF, ENCODER, GOLD_AND_SYNTHETIC, MULTILINGUAL, PREDICTIONS
+from .description import (
+    CRF,
+    GOLD_AND_SYNTHETIC,
+    MULTILINGUAL,
+    PREDICTIONS,
+    STATISTICAL,
+    TRANSFER_ALONE,
+    TRANSLATE_TEST,
+)
 from .encoder_cells import fine_tuned
 from .joint_models import Together, tested_together
+from .projected_tags import translated_test
+from .related_crf import related_crf
 from .results import Outcome, encode_predictions
 from .trained import Tags, Tested, Trained
+from .translate_test import way_of
 
 COLLAPSED_BELOW = 0.02
 """Micro-F1 under which training has failed; 59 of the 232 from-scratch cells of the paper are there."""
-
-CRF_MODEL = "model.crfsuite"
-"""The file that a CRF is saved in."""
 
 
 def run_cell(planned: PlannedCell, data: GridData) -> Outcome:
@@ -61,19 +82,31 @@ def train_and_score(planned: PlannedCell, data: GridData) -> tuple[Trained | Non
     cell, sentences = planned.cell, cell_data(planned.cell, data)
     begin = time.perf_counter()
     if cell.setting == PREDICTIONS:
-        trained, predicted = None, data.predictions(cell.language, source_of(cell, data.grid))
+        trained, predicted, told = None, data.predictions(cell.language, source_of(cell, data.grid)), None
+    elif cell.setting == TRANSLATE_TEST:
+        trained, predicted, told = _train_and_tag_translations(cell, sentences, data)
     else:
         trained = _train(cell, sentences, data)
-        predicted = _tagged(trained, sentences)
+        predicted, told = _tagged(trained, sentences), None
     seconds = time.perf_counter() - begin
     tested = Tested(predicted)
     if trained is not None:
         tested = Tested.of(trained, predicted, _invariance(cell, sentences, data, trained))
-    return trained, _outcome(planned, sentences, data, tested, seconds)
+    return trained, _outcome(planned, sentences, data, replace(tested, translate_test=told), seconds)
+
+
+def _train_and_tag_translations(
+    cell: Cell, sentences: CellData, data: GridData
+) -> tuple[Trained, Tags, dict[str, Any]]:
+    """Translate and align first: what translates need not be in memory beside what is trained."""
+    way = way_of(language_of(cell, data.grid), data)
+    translated = translated_test(way, sentences.train[0].examples, data)
+    trained = _train(cell, sentences, data)
+    return trained, *translated.tags(trained.tag)
 
 
 def _changed(cell: Cell) -> DataError:
-    if cell.tagger.kind != ENCODER:
+    if not runs_a_large_model(cell):
         return DataError(
             "the data has changed since the evaluation began", hint="Run `synthner evaluate` again."
         )
@@ -111,9 +144,11 @@ def _outcome(
         "measured": {
             "seconds": round(seconds, 3),
             "device": tested.device,
-            "versions": _versions(cell.tagger.kind),
+            "versions": _versions(cell, tested),
         },
     }
+    if tested.translate_test is not None:
+        result["translate_test"] = tested.translate_test
     return Outcome(result, encode_predictions(test, predicted))
 
 
@@ -142,18 +177,33 @@ def _train(cell: Cell, sentences: CellData, data: GridData, also_tagged: Sequenc
 
 
 def _train_crf(cell: Cell, sentences: CellData, data: GridData) -> Trained:
+    if cell.setting in TRANSFER_ALONE:
+        return _tagging(related_crf(sentences.train[0], data), cell, data)
     if cell.setting != GOLD_AND_SYNTHETIC:
         return _train_together([each for part in sentences.train for each in part.examples], cell, data)
     gold, synthetic = (part.examples for part in sentences.train)
     combination = choose_combination(gold, synthetic, seed=data.grid.seed)
-    if combination.recipe != ADAPTED:
+    if combination.recipe == GOLD_ONLY:
         return replace(_train_together(gold, cell, data), combination=combination.as_json())
-    return Trained(train_by_recipe(gold, synthetic, ADAPTED).tag, combination.as_json())
+    tagger = train_by_recipe(gold, synthetic, combination.recipe)
+    if combination.recipe == ADAPTED:
+        # What it knows of names and words is in no file of weights.
+        return Trained(tagger.tag, combination.as_json())
+    return Trained(tagger.tag, combination.as_json(), save=lambda folder: tagger.save(folder / CRF_MODEL))
 
 
 def _train_together(examples: Sequence[Example], cell: Cell, data: GridData) -> Trained:
     """Train as the recipe `gold only` does."""
-    tagger = CrfTagger.train(examples, settings=settings_for_gold(len(examples)))
+    soft = [example for example in examples if isinstance(example, SoftExample)]
+    tagger = (
+        train_student_crf(soft)
+        if soft
+        else CrfTagger.train(examples, settings=settings_for_gold(len(examples)))
+    )
+    return _tagging(tagger, cell, data)
+
+
+def _tagging(tagger: CrfTagger, cell: Cell, data: GridData) -> Trained:
     known = data.prepared_test(cell.language)
 
     def tag(sentences: Sequence[Sequence[str]]) -> Tags:
@@ -176,10 +226,15 @@ def _invariance(
     return invariance(sentences.test.examples, names, trained.tag, seed=data.grid.seed).as_json()
 
 
-def _versions(kind: str) -> dict[str, str]:
-    packages = ["python-crfsuite"] if kind == CRF else ["torch", "transformers"]
+def _versions(cell: Cell, tested: Tested) -> dict[str, str]:
+    kind = cell.tagger.kind
+    packages = ["python-crfsuite"] if kind == CRF else []
+    if runs_a_large_model(cell):
+        packages += ["torch", "transformers"]
+    if tested.translate_test is not None and tested.translate_test["aligner"]["method"] == STATISTICAL:
+        packages.append("sil-thot")
     found = {"synthner": __version__, "python": platform.python_version()}
-    for package in packages if kind != PREDICTIONS else ():
+    for package in packages:
         with suppress(PackageNotFoundError):
             found[package] = version(package)
     return found

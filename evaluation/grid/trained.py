@@ -45,6 +45,7 @@ class Tested:
         training: As `Trained` has it.
         device: As `Trained` has it; `none` where nothing was trained.
         model_revision: As `Trained` has it.
+        translate_test: How the tags came from translations, as results have it; None where they did not.
     """
 
     predicted: Tags
@@ -53,10 +54,11 @@ class Tested:
     training: Mapping[str, Any] = field(default_factory=lambda: {**NO_EPOCHS})
     device: str = "none"
     model_revision: str | None = None
+    translate_test: Mapping[str, Any] | None = None
 
     @classmethod
     def of(cls, trained: Trained, predicted: Tags, invariance: Mapping[str, float | int] | None) -> Self:
-        """Return what a tagger did."""
+        """Return what a tagger did with the sentences themselves."""
         return cls(
             predicted,
             invariance,

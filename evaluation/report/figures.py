@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, cast
 
 from ...schema.errors import WrongUsageError
-from ..grid.description import FINE_TUNED, PREDICTIONS, SCRATCH, ZERO_SHOT
+from ..grid.description import FINE_TUNED, PREDICTIONS, SCRATCH, TRANSLATE_TEST, ZERO_SHOT
 from .evidence import Evidence
 from .systems import ADDED_TO_GOLD, System, in_order_of_settings, in_order_of_sources
 from .text import language_name, legible, size_asked
@@ -30,6 +30,8 @@ _INK = "#767676"
 _COLOURS = ("#2f7fc1", "#d55e00", "#12966e", "#b565a7", "#a67c00", "#5b9bb5", "#c04a5a")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
 _STYLES: dict[str, Any] = {SCRATCH: "-", FINE_TUNED: "--"}
+# Where nothing of a source is learned there is a point at size 0, and no curve.
+_POINTS = {ZERO_SHOT: "*", TRANSLATE_TEST: "d"}
 
 _STYLE: dict[str, Any] = {
     "svg.hashsalt": "synthner",
@@ -125,8 +127,8 @@ class _Panel:
     @property
     def systems(self) -> list[System]:
         wanted = {*self.settings, PREDICTIONS}
-        if FINE_TUNED in self.settings or ZERO_SHOT in self.settings:
-            wanted.add(ZERO_SHOT)
+        if any(setting == FINE_TUNED or setting in _POINTS for setting in self.settings):
+            wanted.update(_POINTS)
         if self.adds_to_gold:
             wanted.add(SCRATCH)
         return [
@@ -144,18 +146,18 @@ class _Panel:
         curves: dict[tuple[str, str], list[System]] = {}
         for system in self.systems:
             is_drawn = system.setting in self.settings or (self.adds_to_gold and system.is_organic)
-            if is_drawn and system.setting != ZERO_SHOT and system.true_size:
+            if is_drawn and system.setting not in _POINTS and system.true_size:
                 curves.setdefault((system.setting, system.source), []).append(system)
         for (setting, source), systems in curves.items():
             yield setting, source, systems
 
 
 def _settings_drawn(systems: Sequence[System], tagger: str) -> list[str]:
-    """Return the settings that have a panel: zero-shot is a point in that of fine-tuning."""
+    """Return the settings that have a panel: what has no curve is a point in that of fine-tuning."""
     settings = in_order_of_settings(system.setting for system in systems if system.tagger == tagger)
-    if FINE_TUNED in settings and ZERO_SHOT in settings:
-        settings.remove(ZERO_SHOT)
-    return settings
+    points = [setting for setting in settings if setting in _POINTS]
+    shown_elsewhere = points if FINE_TUNED in settings else points[1:]
+    return [setting for setting in settings if setting not in shown_elsewhere]
 
 
 def _overview_settings(systems: Sequence[System], tagger: str) -> tuple[str, ...]:
@@ -223,14 +225,14 @@ def _draw_panel(axes: Axes, panel: _Panel, looks: Mapping[str, _Look]) -> None:
     left = math.log10(min(sizes)) - _ROOM_FOR_ZERO if sizes else 0.0
     for system in panel.systems:
         low, high = intervals[system]
-        if system.setting == ZERO_SHOT:
+        if system.setting in _POINTS:
             axes.axhline(system.f1.mean, color=_INK, linewidth=1, linestyle=":")
             axes.errorbar(
                 [left],
                 [system.f1.mean],
                 yerr=[[max(0.0, system.f1.mean - low)], [max(0.0, high - system.f1.mean)]],
                 color=_INK,
-                marker="*",
+                marker=_POINTS[system.setting],
                 markersize=8,
             )
             ticks[left] = "0"
@@ -270,8 +272,12 @@ def _add_legend(figure: Figure, panels: Sequence[_Panel], looks: Mapping[str, _L
         (f"{source} (predictions)", Line2D([], [], color=looks[source].colour, linestyle="-."))
         for source in in_order_of_sources(predictions)
     ]
-    if any(system.setting == ZERO_SHOT for panel in panels for system in panel.systems):
-        entries.append(("zero-shot", Line2D([], [], color=_INK, marker="*", markersize=8, linestyle=":")))
+    shown = {system.setting for panel in panels for system in panel.systems}
+    entries += [
+        (setting, Line2D([], [], color=_INK, marker=marker, markersize=8, linestyle=":"))
+        for setting, marker in _POINTS.items()
+        if setting in shown
+    ]
     if any(len(panel.settings) > 1 for panel in panels):
         entries += [
             (_title(setting), Line2D([], [], color=_INK, linestyle=style))

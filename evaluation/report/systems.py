@@ -20,7 +20,7 @@ from ..grid.description import (
     SETTINGS,
     SEVERAL_LANGUAGES,
     SYNTHETIC_THEN_GOLD,
-    ZERO_SHOT,
+    TRANSFER_ALONE,
 )
 from ..grid.results import read_results
 from ..statistics import SeedSensitivity, sensitivity_to_seeds
@@ -137,7 +137,7 @@ class System:
         ]
         if counted:
             return sum(counted)
-        return 0 if self.setting == ZERO_SHOT else None
+        return 0 if self.setting in TRANSFER_ALONE else None
 
     @property
     def is_smaller(self) -> bool:

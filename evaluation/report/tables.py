@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from ..grid.description import FINE_TUNED, PREDICTIONS, SCRATCH, ZERO_SHOT
+from ..grid.description import FINE_TUNED, PREDICTIONS, SCRATCH, TRANSLATE_TEST, ZERO_SHOT
 from ..mention_errors import KINDS
 from ..statistics import SeedSensitivity
 from .evidence import Comparison, Evidence
@@ -93,6 +93,8 @@ def to_latex(table: Table) -> str:
 def headline(systems: Sequence[System], tagger: str, name: str) -> Table | None:
     """Lay out F1 by language, source and size, as Table 5 of Kamath & Vajjala (2025) does.
 
+    Translations that were tagged have a row of their own.
+
     Returns:
         The table; None where the tagger was neither trained from scratch nor fine-tuned.
     """
@@ -101,12 +103,17 @@ def headline(systems: Sequence[System], tagger: str, name: str) -> Table | None:
         for system in systems
         if system.tagger == tagger and system.setting in (SCRATCH, FINE_TUNED, ZERO_SHOT)
     ]
+    translated = {
+        system.language: system
+        for system in systems
+        if system.tagger == tagger and system.setting == TRANSLATE_TEST
+    }
     if not any(system.setting != ZERO_SHOT for system in trained):
         return None
     both = any(system.setting != SCRATCH for system in trained)
-    sizes = in_order_of_sizes(system.size for system in trained)
+    sizes = in_order_of_sizes(system.size for system in (*trained, *translated.values()))
     found = {system.key: system for system in trained}
-    rows = []
+    rows: list[tuple[str, tuple[str, ...]]] = []
     for language, source in _languages_and_sources(trained):
         curves = [
             [_of_size(found, (language, tagger, setting, source, size)) for size in sizes]
@@ -117,17 +124,21 @@ def headline(systems: Sequence[System], tagger: str, name: str) -> Table | None:
             for curve in curves
         ]
         cells = [_cell(pair) for pair in zip(*curves, strict=True)]
-        rows.append((Word(language_name(language)), Name(source), *cells, _best(best)))
+        rows.append((language, (Word(language_name(language)), Name(source), *cells, _best(best))))
+    for language, system in translated.items():
+        cells = [_cell((system,)) if size == 0 else NONE for size in sizes]
+        rows.append((language, (Word(language_name(language)), TRANSLATE_TEST, *cells, NONE)))
     how = "from scratch / fine-tuned; size 0 is zero-shot transfer" if both else "from scratch"
     return Table(
         name=name,
         caption=(
             f"Micro-F1 by the number of training sentences ({how}), mean over seeds. A number in brackets "
             f"is how many sentences a source had where it had fewer. {COLLAPSED}: a run collapsed."
+            + (f" {TRANSLATE_TEST}: translations of the test sentences were tagged." if translated else "")
         ),
         align="ll" + "r" * (len(sizes) + 1),
         header=("language", "source", *map(size_asked, sizes), "best"),
-        rows=tuple(rows),
+        rows=tuple(row for _, row in sorted(rows, key=lambda each: each[0])),
     )
 
 

@@ -1,0 +1,152 @@
+"""By which way the test sentences of a language are labelled: `translate-test`, as a release describes it.
+
+They are translated into another language, whose gold has taught a tagger. It tags the translations, and what
+it finds is projected onto the words that were translated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...projection.model_folders import NamedModel, named_model
+from ...projection.neural_alignment import MODELS
+from ...projection.parallel_text import Pair
+from ...projection.translation import Decoding
+from ...schema.errors import DataError
+from ...schema.languages import language as language_of
+from .data import GridData
+from .description import STATISTICAL, TRANSLATE_TEST, Grid, GridLanguage, TranslateTest
+
+_KEY = "evaluation.translate_test"
+
+
+@dataclass(frozen=True)
+class Way:
+    """From the test sentences of a language to their labels.
+
+    Attributes:
+        language: Code of the language tested.
+        source: Code of the language that is translated into.
+        model: What translates.
+        codes: What the model calls the two languages; None for a model of one pair.
+        decoding: How translations are found.
+        aligner: `statistical`, `simalign` or `awesome`.
+        aligner_model: The encoder that aligns words; None for the statistical aligner.
+        extra: Further parallel text that is learned from, the language that is translated into first.
+        extra_hash: The sha256 of it; None where there is none.
+        method: How labels are projected.
+        parameters: What is not usual of the method.
+    """
+
+    language: str
+    source: str
+    model: NamedModel
+    codes: tuple[str, str] | None
+    decoding: Decoding
+    aligner: str
+    aligner_model: NamedModel | None
+    extra: Sequence[Pair]
+    extra_hash: str | None
+    method: str
+    parameters: Mapping[str, Any]
+
+    def decisive_for_translations(self) -> dict[str, Any]:
+        """Return all that decides how a sentence is translated.
+
+        Raises:
+            DataError: If a file of the model cannot be read.
+        """
+        return {
+            "model": self.model.identity(),
+            "codes": self.codes,
+            "beams": self.decoding.beams,
+            "batch_size": self.decoding.batch_size,
+        }
+
+    def decisive(self) -> dict[str, Any]:
+        """Return all that decides the labels, but for the sentences and the tagger.
+
+        Raises:
+            DataError: If a file of a model cannot be read.
+        """
+        return {
+            "source": self.source,
+            "translation": self.decisive_for_translations(),
+            "aligner": [self.aligner, self.aligner_model.identity() if self.aligner_model else None],
+            "extra": self.extra_hash,
+            "projection": [self.method, dict(self.parameters)],
+        }
+
+
+def transferred_from(language: GridLanguage, setting: str, grid: Grid) -> str | None:
+    """Return the code of the language whose gold is learned in a setting of transfer; None without one."""
+    described = grid.translate_test
+    if setting == TRANSLATE_TEST and described is not None and described.source is not None:
+        return described.source
+    return language.related
+
+
+def way_of(language: GridLanguage, data: GridData) -> Way:
+    """Return the way that a release describes for a language.
+
+    Raises:
+        DataError: If it describes none, there is no language to translate into or its words are not written
+            apart, a model or a code is missing, or parallel text cannot be read.
+    """
+    described = data.grid.translate_test
+    if described is None:
+        raise DataError(
+            f"the key `{_KEY}` is missing",
+            hint="Name there the `model` that translates the test sentences.",
+        )
+    source = transferred_from(language, TRANSLATE_TEST, data.grid)
+    if source is None:
+        raise DataError(
+            f"there is no language with gold that `{language.code}` could be translated into",
+            hint=f"Name one as `{_KEY}.source` or under `evaluation.related`, and its gold under "
+            "`languages`.",
+        )
+    if not language_of(source).puts_words_apart:
+        raise DataError(
+            f"words of {language_of(source).name} are not written apart, and nobody could say which words a "
+            "translation has",
+            hint=f"Name another language as `{_KEY}.source`.",
+        )
+    extra, extra_hash = data.extra_text(language.code, source)
+    return Way(
+        language=language.code,
+        source=source,
+        model=named_model(
+            described.model.replace("{language}", language.code).replace("{source}", source),
+            described.model_revision,
+            beside=data.grid.folder,
+        ),
+        codes=_codes(described, language.code, source),
+        decoding=Decoding(**described.decoding),
+        aligner=described.aligner,
+        aligner_model=_aligner_model(described, data.grid),
+        extra=extra,
+        extra_hash=extra_hash,
+        method=described.method,
+        parameters=described.parameters,
+    )
+
+
+def _codes(described: TranslateTest, language: str, source: str) -> tuple[str, str] | None:
+    if not described.codes:
+        return None
+    for code in (language, source):
+        if code not in described.codes:
+            raise DataError(
+                f"the key `{_KEY}.codes.{code}` is missing",
+                hint=f"Write what the model calls the language: `codes: {{{code}: …}}`.",
+            )
+    return described.codes[language], described.codes[source]
+
+
+def _aligner_model(described: TranslateTest, grid: Grid) -> NamedModel | None:
+    if described.aligner == STATISTICAL:
+        return None
+    return named_model(described.aligner_model or MODELS[described.aligner], beside=grid.folder)
