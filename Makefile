@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-WORKFLOWS := $(wildcard .github/workflows/*.yml examples/repository/.github/workflows/*.yml)
+WORKFLOWS := $(wildcard .github/workflows/*.yml examples/*/.github/workflows/*.yml)
 
 .PHONY: install test test-ray test-vllm lint actionlint quickstart clean
 
@@ -21,7 +21,7 @@ lint: $(INSTALLED) actionlint
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright
-	$(BIN)/zizmor --offline --quiet --no-progress --config .github/zizmor.yml .github examples/repository
+	$(BIN)/zizmor --offline --quiet --no-progress --config .github/zizmor.yml .github examples/repository examples/leaderboard
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yml
 

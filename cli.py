@@ -12,6 +12,7 @@ import click
 from . import __version__, console, console_clusters, console_evaluation, console_generation
 from .cli_alignment import align
 from .cli_evaluation import evaluate, grid_status_of, push_model, report
+from .cli_leaderboard import leaderboard
 from .cli_options import config_option, file, format_option, json_option, open_release, release_argument
 from .cli_projection import project
 from .schema.errors import DataError, SynthnerError, WrongUsageError
@@ -84,7 +85,7 @@ def generate(release: Path, only: tuple[str, ...], dry_run: bool, as_json: bool)
 @click.option("--split", type=click.Choice(["test", "validation"]), default="test", show_default=True)
 @json_option
 def tag(release: Path, generator: str, output: str, split: str, as_json: bool) -> None:
-    """Let a model label gold sentences, as a system to compare with.
+    """Let a model label gold, as a system to compare with.
 
     It sees a few sentences of gold train and labels those of a held-out split. Its answers are in the
     journal. `evaluation.sources` of the release takes the files as `predictions`; `synthner score` scores
@@ -434,7 +435,7 @@ def train(
         console.print_trained(outcome)
 
 
-for _command in (evaluate, report, push_model, project, align):
+for _command in (evaluate, report, push_model, project, align, leaderboard):
     synthner.add_command(_command)
 
 

@@ -69,7 +69,7 @@ def align(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Align the words of sentences with those of their translations.
+    """Align the words of sentences with those of translations.
 
     In plain text a line is a sentence, and words are apart by blanks. The output is what `synthner project`
     takes: words are counted from 0.

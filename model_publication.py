@@ -16,13 +16,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
-from huggingface_hub import EvalResultEntry, eval_result_entries_to_yaml
 
-from .cards.model_card import DECIMALS, ModelFacts, render_model_card
+from .cards.model_card import ModelFacts, render_model_card, results_on_hub
+from .evaluation.crf import CRF_MODEL
 from .evaluation.grid.data import GridData
 from .evaluation.grid.repeating import RepeatedRun, Run, check_repeatable, find_run, repeat_run
 from .evaluation.grid.results import RESULT, read_predicted_tags
-from .evaluation.grid.run_cell import CRF_MODEL
 from .hub.folder import sha256_of
 from .hub.publish import Access, Plan, PublishedOnHub, plan_commit, publish_on_hub
 from .hub.repository import Repository, Snapshot, again, quiet_client
@@ -32,8 +31,6 @@ from .schema.errors import DataError, PublishError, SynthnerError, WrongUsageErr
 from .schema.example import Example
 from .schema.manifest import CARD, MANIFEST
 
-EVAL_RESULTS = ".eval_results"
-
 SENTENCES_TAGGED = 50
 """Test sentences that are tagged again with the model as it was loaded back."""
 
@@ -42,7 +39,6 @@ LEAST_AGREEMENT = 0.99
 
 _MANIFEST_FORMAT = 1
 _WEIGHTS = ("*.safetensors", "*.crfsuite", "*.bin", "config.json", RESULT)
-_COMMIT = re.compile("[0-9a-f]{40}")
 _FIELD = re.compile(r"\{(\w*)\}")
 
 
@@ -283,26 +279,14 @@ def _without_folders(result: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _write_eval_results(folder: Path, facts: ModelFacts, repository: Repository) -> None:
-    """Write the result as the Hub's benchmarks have it, if gold is on the Hub: it names a dataset there."""
-    benchmark = facts.benchmark
-    if benchmark.hub is None:
+    """Write the result as the Hub's benchmarks have it, if gold is on the Hub."""
+    written = results_on_hub(facts, repository.url).eval_results()
+    if written is None:
         return
-    low, high = facts.result["interval"]
-    entry = EvalResultEntry(
-        dataset_id=benchmark.hub,
-        task_id=benchmark.config or "default",
-        value=round(facts.result["scores"]["micro"]["f1"], DECIMALS),
-        dataset_revision=benchmark.revision if _COMMIT.fullmatch(benchmark.revision) else None,
-        source_url=repository.url,
-        source_name="Model card",
-        notes=f"micro-F1 as seqeval's default mode, split test, 95 % interval {low:.4f} to {high:.4f}",
-    )
-    place = folder / EVAL_RESULTS
-    place.mkdir()
-    text = yaml.safe_dump(
-        eval_result_entries_to_yaml([entry]), allow_unicode=True, sort_keys=False, width=10**6
-    )
-    (place / f"{benchmark.hub.rpartition('/')[2]}.yaml").write_text(text, encoding="utf-8")
+    name, entries = written
+    (folder / name).parent.mkdir()
+    text = yaml.safe_dump(entries, allow_unicode=True, sort_keys=False, width=10**6)
+    (folder / name).write_text(text, encoding="utf-8")
 
 
 def _check_target(repository: Repository) -> None:

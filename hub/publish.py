@@ -144,6 +144,7 @@ def publish_on_hub(
     access: Access,
     describe: Callable[[Release], str],
     pull_request: bool = False,
+    find_opened: Callable[[Plan[Release]], Commit | None] | None = None,
 ) -> PublishedOnHub[Release]:
     """Publish a release in one commit; it has no tag yet.
 
@@ -153,10 +154,17 @@ def publish_on_hub(
         access: Who may see the repository at the first release; later that is left to its owners.
         describe: Says what the release changes, for the commit or the pull request.
         pull_request: Open a pull request instead of changing `main`, unless the same one is open.
+        find_opened: Returns the open pull request that is the same; by default one after which the repository
+            would hold just these files.
 
     Raises:
         PublishError: If the Hub refuses, or fails too often.
     """
+
+    def find(plan: Plan[Release]) -> Commit | None:
+        return repository.open_pull_request(plan.release.title, plan.release.files, _others(plan))
+
+    find_same = find_opened or find
     unanswered: Plan[Release] | None = None
 
     def publish() -> PublishedOnHub[Release]:
@@ -169,7 +177,7 @@ def publish_on_hub(
             # The commit had happened, only its answer was lost.
             return PublishedOnHub(unanswered, Commit(head, repository.url_of(head), None, head), head)
         if pull_request:
-            opened = repository.open_pull_request(plan.release.title, plan.release.files, _others(plan))
+            opened = find_same(plan)
             if opened is not None:
                 return PublishedOnHub(plan, opened, opened.revision)
         try:

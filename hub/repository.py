@@ -166,7 +166,7 @@ class Repository:
                 "the token for the Hub holds a character that no token has", where=name, hint=_LOG_IN
             )
         self._api: HfApi = HfApi(library_name="synthner")
-        self._type = repo_type
+        self._type: RepoType = repo_type
         self._upload_at_once = upload_at_once
         self.name = name if "/" in name else again(lambda: self._of_the_user(name))
 
@@ -179,6 +179,16 @@ class Repository:
         except PublishError as error:
             hint = f"{error.hint}\nOr name it with its organisation: organisation/{name}."
             raise PublishError(error.message, where=error.where, hint=hint) from error
+
+    @property
+    def client(self) -> HfApi:
+        """Makes the calls; for what is not done here."""
+        return self._api
+
+    @property
+    def repo_type(self) -> RepoType:
+        """What it holds."""
+        return self._type
 
     @property
     def url(self) -> str:

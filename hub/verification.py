@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..schema.errors import DataError, PublishError
 from ..schema.manifest import is_joint, listed_files, read_manifest
+from ..schema.methods import has_soft_labels
 from .folder import sha256_of
 from .repository import TransientError, explain
 
@@ -188,7 +189,13 @@ def _expected_features(config: Mapping[str, Any]) -> Features:
             "id": Value("string"),
             "tokens": List(Value("string")),
             "ner_tags": List(ClassLabel(names=list(config["labels"]))),
-            **({"language": Value("string")} if is_joint(config) else {}),
+            **(
+                {"language": Value("string")}
+                if is_joint(config)
+                else {"tag_probabilities": List(List(Value("float32")))}
+                if has_soft_labels(config["method"])
+                else {}
+            ),
         }
     )
 

@@ -181,6 +181,16 @@ def test_whoami_and_rights(loopback_hub):
         loopback_hub.add_user("ada", role="admin")
 
 
+def test_everybody_sees_which_organisations_a_user_belongs_to(loopback_hub):
+    loopback_hub.add_user("ada", organizations=["acme"])
+    anonymous = api_for(loopback_hub, False)
+
+    seen = anonymous.get_user_overview("ada")
+
+    assert (seen.username, [organization.name for organization in seen.orgs]) == ("ada", ["acme"])
+    assert _status(lambda: anonymous.get_user_overview("nobody")) == 404
+
+
 def test_creating_deleting_and_what_is_not_there(loopback_hub, tmp_path):
     api = with_dataset(loopback_hub)
     assert _status(lambda: api.create_repo(NAMES, repo_type="dataset")) == 409
@@ -408,6 +418,18 @@ def test_a_pull_request_is_opened_discussed_and_merged(loopback_hub, tmp_path):
     assert [(pull.ref, pull.target_commit) for pull in pulls] == [("refs/pr/1", proposed.oid)]
 
 
+def test_its_author_adds_to_a_pull_request_and_no_stranger_does(loopback_hub, tmp_path):
+    api = with_dataset(loopback_hub)
+    eve, mallory = (api_for(loopback_hub, loopback_hub.add_user(name)) for name in ("eve", "mallory"))
+    commit(eve, small("a.txt", "one\n"), create_pr=True)
+
+    commit(eve, small("b.txt", "two\n"), large("b.parquet", b"b"), revision="refs/pr/1")
+
+    assert content(api, "b.txt", tmp_path, "refs/pr/1") == b"two\n"
+    assert _status(lambda: commit(mallory, small("c.txt", "c"), revision="refs/pr/1")) == 403
+    assert _status(lambda: commit(eve, small("c.txt", "c"))) == 403
+
+
 def test_a_pull_request_with_a_conflict_is_not_merged(loopback_hub):
     api = with_dataset(loopback_hub)
     opened = api.create_pull_request(NAMES, "Mine", repo_type="dataset")
@@ -544,6 +566,7 @@ def _each_kind(api: HfApi, folder: Path) -> dict[str, Callable[[], object]]:
     other = "acme/other"
     return {
         "whoami": api.whoami,
+        "user": lambda: api.get_user_overview("ada"),
         "create": lambda: api.create_repo(other, repo_type="dataset"),
         "move": lambda: api.move_repo(other, "acme/another", repo_type="dataset"),
         "delete": lambda: api.delete_repo("acme/another", repo_type="dataset"),

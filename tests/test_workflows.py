@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
-from huggingface_hub import HfApi
+from huggingface_hub import DiscussionComment, HfApi
 
 import synthner
 from synthner.cards.job_summary import LONGEST, job_summary
@@ -26,6 +27,7 @@ pytest_plugins = ["synthner.tests.finished_release"]
 
 TOOLS = Path(sys.executable).parent
 CALLERS = ROOT / "examples" / "repository" / ".github" / "workflows"
+REVIEWS = ROOT / "examples" / "leaderboard" / ".github" / "workflows"
 OURS = ROOT / ".github"
 DATASET = "your-name/quickstart-ner"
 SUBJECT = "repo:your-name/names:ref:refs/tags/v1"
@@ -167,12 +169,16 @@ def test_no_script_holds_an_expression_or_a_shell_trap(script):
     assert ended.returncode == 0, ended.stdout
 
 
-@pytest.mark.parametrize("path", [*OURS.rglob("*.yml"), *CALLERS.glob("*.yml")], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path",
+    [*OURS.rglob("*.yml"), *CALLERS.glob("*.yml"), *REVIEWS.glob("*.yml")],
+    ids=lambda path: path.name,
+)
 def test_every_action_is_pinned_to_a_commit_and_ours_to_this_version(path):
     for used in re.findall(r"uses: (\S+)", path.read_text(encoding="utf-8")):
         if used.startswith("synthner/"):
             workflow, _, version = used.removeprefix("synthner/synthner/").partition("@")
-            assert (ROOT / workflow).is_file()
+            assert (ROOT / workflow).is_file() or (ROOT / workflow / "action.yml").is_file()
             assert version == f"v{synthner.__version__}"
         elif not used.startswith("./synthner/"):
             assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40}|docker://[\w/-]+:[\d.]+@sha256:[0-9a-f]{64}", used), (
@@ -185,7 +191,7 @@ def test_actionlint_checks_every_workflow_in_ci():
         step for step in read_workflow("ci.yml")["jobs"]["actionlint"]["steps"] if "docker:" in step["uses"]
     ]
     options, *paths = linting["with"]["args"].split()
-    workflows = [*OURS.glob("workflows/*.yml"), *CALLERS.glob("*.yml")]
+    workflows = [*OURS.glob("workflows/*.yml"), *CALLERS.glob("*.yml"), *REVIEWS.glob("*.yml")]
     assert options == "-color"
     assert paths == sorted(str(path.relative_to(ROOT)) for path in workflows)
 
@@ -258,6 +264,58 @@ def test_what_init_writes_calls_our_workflow_with_the_permissions_it_needs(name)
     assert set(caller.get("secrets", {})) == set(called["on"]["workflow_call"].get("secrets", {}))
 
 
+def test_what_leaderboard_init_writes_reviews_with_one_secret_and_no_other_right():
+    text = (REVIEWS / "leaderboard.yml").read_text(encoding="utf-8")
+    workflow = yaml.safe_load(text)
+    [job] = workflow["jobs"].values()
+    [step] = job["steps"]
+    assert step["uses"].startswith("synthner/synthner/.github/actions/synthner@")
+    assert step["with"]["command"] == "leaderboard review --merge"
+    assert set(step["with"]) <= set(read_action()["inputs"])
+    assert (workflow["permissions"], job["permissions"]) == ({}, {})
+    assert re.findall(r"\$\{\{ *([^ }]+)", text) == ["secrets.HF_TOKEN"]
+    assert workflow["concurrency"] == {"group": "leaderboard", "cancel-in-progress": False}
+    # For YAML `on` is no word, but a truth value.
+    assert set(workflow[True]) == {"schedule", "workflow_dispatch"}
+
+
+def test_the_action_reviews_a_leaderboard(hub_machine, loopback_hub, tmp_path):
+    api = HfApi(endpoint=loopback_hub.endpoint, token=loopback_hub.add_user("your-name"))
+    board = "your-name/leaderboard"
+    api.create_repo(board, repo_type="dataset")
+    example = (REVIEWS.parents[1] / "benchmarks" / "example.yaml").read_bytes()
+    upload: dict[str, Any] = {"repo_id": board, "repo_type": "dataset"}
+    api.upload_file(path_or_fileobj=example, path_in_repo="benchmarks/example.yaml", **upload)
+    eve = HfApi(endpoint=loopback_hub.endpoint, token=loopback_hub.add_user("eve"))
+    hostile = "::error::forged $(touch escaped)"
+    eve.upload_file(
+        path_or_fileobj=b"raise SystemExit('run')",
+        path_in_repo="synthner.py",
+        create_pr=True,
+        commit_message=hostile,
+        **upload,
+    )
+    job = new_job(tmp_path, {**hub_machine, "HF_TOKEN": str(api.token)})
+
+    first = run_action(job, release=board, command="leaderboard review")
+    second = run_action(job, release=board, command="leaderboard review --merge")
+
+    assert not job.failed, job.log
+    assert re.search(r"/discussions/1` \| `\w{12}` +\| +0 \| 1 problem, answered", first)
+    assert "The leaderboard was built anew" in second
+    answers = [
+        event.content
+        for event in api.get_discussion_details(board, 1, repo_type="dataset").events
+        if isinstance(event, DiscussionComment) and event.author == "your-name"
+    ]
+    assert len(answers) == 1
+    assert "no such file belongs here" in answers[0]
+    assert "forged" not in job.log
+    assert str(api.token) not in job.log + job.summary
+    assert not list(tmp_path.rglob("escaped"))
+    assert not list(job.workspace.iterdir())
+
+
 def test_two_releases_never_run_at_once():
     concurrency = read_workflow("release.yml")["jobs"]["release"]["concurrency"]
     assert concurrency == {"group": "synthner-release", "cancel-in-progress": False}
@@ -289,6 +347,8 @@ def test_the_action_installs_synthner_and_runs_a_command(machine, tmp_path, fini
         ({"version": "1 --index-url http://127.0.0.1"}, "is written like 1.2.3"),
         ({"release": "$(touch escaped)"}, "there is no such file"),
         ({"release": "--help"}, "there is no such file"),
+        ({"command": "leaderboard review --json; touch escaped"}, "The command is validate, build"),
+        ({"command": "leaderboard review", "release": "--help"}, "--help: you are not logged in"),
     ],
     ids=[
         "another option",
@@ -296,6 +356,8 @@ def test_the_action_installs_synthner_and_runs_a_command(machine, tmp_path, fini
         "an option for pip",
         "a command in a name",
         "an option as name",
+        "a command after a review",
+        "an option as leaderboard",
     ],
 )
 def test_the_action_refuses_what_is_not_meant_for_it(machine, tmp_path, inputs, message):

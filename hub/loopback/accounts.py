@@ -68,6 +68,13 @@ class Accounts:
             raise WrongUsageError(f"a token cannot have the role `{role}`", hint="Choose read or write.")
         return self._token("hf_", Identity(name, tuple(organizations), role))
 
+    def organizations_of(self, name: str) -> tuple[str, ...] | None:
+        """Return the organisations of a user; None if there is no such user."""
+        found = [known for known in self._identities.values() if known.name == name and not known.resource]
+        return (
+            tuple(dict.fromkeys(each for known in found for each in known.organizations)) if found else None
+        )
+
     def identify(self, authorization: str | None) -> Identity | None:
         """Return whom an `Authorization` header speaks for; without one, nobody.
 

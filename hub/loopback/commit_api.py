@@ -134,9 +134,13 @@ def commit(hub: Service, call: Call) -> Answer:
 
 
 def _writable(hub: Service, call: Call) -> tuple[Identity, Repository]:
-    """Return who commits, and where: everybody may open a pull request, on a branch only its owners write."""
+    """Return who commits, and where: anybody opens a pull request and adds to it; owners write anywhere."""
     identity, repository = hub.repository(call)
-    check = check_contributes if call.flag("create_pr") else check_writes
+    is_theirs = identity is not None and any(
+        found.is_pull_request and found.reference == call.names["revision"] and found.author == identity.name
+        for found in repository.discussions
+    )
+    check = check_contributes if call.flag("create_pr") or is_theirs else check_writes
     return check(identity, repository), repository
 
 

@@ -11,6 +11,7 @@ from .refusals import RefusedError
 
 KINDS = (
     "whoami",  # who a token belongs to
+    "user",  # what everybody may know about a user
     "create",  # a repository is made
     "delete",  # a repository is deleted
     "move",  # a repository is renamed

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from .accounts import check_namespace, check_visible, check_writes, logged_in
 from .exchange import Answer, Call, json_answer
-from .refusals import bad_request, conflict, forbidden, no_revision
+from .refusals import RefusedError, bad_request, conflict, forbidden, no_revision
 from .repositories import MAIN, TYPES, Repository
 from .service import Route, Service
 
@@ -33,6 +33,22 @@ def whoami(hub: Service, call: Call) -> Answer:
                 "type": "access_token",
                 "accessToken": {"displayName": "loopback", "role": identity.role},
             },
+        }
+    )
+
+
+def user_overview(hub: Service, call: Call) -> Answer:
+    """Say what everybody may know about a user."""
+    name = call.names["user"]
+    organizations = hub.accounts.organizations_of(name)
+    if organizations is None:
+        raise RefusedError(404, "This user does not exist")
+    return json_answer(
+        {
+            "user": name,
+            "fullname": name,
+            "type": "user",
+            "orgs": [{"name": each, "fullname": each} for each in organizations],
         }
     )
 
@@ -189,6 +205,7 @@ def _reference_name(name: object) -> str:
 
 ROUTES = (
     Route("GET", "/api/whoami-v2", "whoami", whoami),
+    Route("GET", "/api/users/{user}/overview", "user", user_overview),
     Route("POST", "/oauth/token", "oidc", exchange_token),
     Route("POST", "/api/repos/create", "create", create),
     Route("DELETE", "/api/repos/delete", "delete", delete),
