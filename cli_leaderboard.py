@@ -52,7 +52,7 @@ def verify(
     Predictions are scored again on gold at its pinned revision. Without --changed and --base every result is
     checked. Exit status 1 means that something is wrong. Nothing is written.
     """
-    from .cards.leaderboard_answer import render_answer
+    from .cards.leaderboard.answer import render_answer
     from .evaluation.leaderboard.verifying import verify as verify_results
 
     verification = verify_results(folder, changed=changed, base=base, mirror=mirror)
@@ -76,7 +76,7 @@ def build(folder: Path, mirror: Path | None, as_json: bool) -> None:
     These are leaderboard.parquet and README.md. A result with which something is wrong is left out and named;
     the exit status is then 1.
     """
-    from .cards.leaderboard_card import write_leaderboard
+    from .cards.leaderboard.card import write_leaderboard
     from .evaluation.leaderboard.ranking import read_leaderboard
 
     board = read_leaderboard(folder, mirror=mirror)
@@ -134,7 +134,7 @@ def page(folder: Path, output: Path, repository: str | None, as_json: bool) -> N
 
     It needs no server and no network. FOLDER has the leaderboard.parquet that `build` has written.
     """
-    from .cards.leaderboard_page import write_page
+    from .cards.leaderboard.page import write_page
     from .evaluation.leaderboard.rows import LEADERBOARD, read_rows
 
     rows = read_rows(folder / LEADERBOARD)
@@ -162,7 +162,7 @@ def space(folder: Path, repository: str, branch: str, as_json: bool) -> None:
     It reads the leaderboard from its repository and looks for a newer one every five minutes. Push the folder
     to a Space of yours, for example with `hf upload`. This needs `pip install 'synthner[space]'`.
     """
-    from .cards.leaderboard_space import write_space
+    from .cards.leaderboard.space import write_space
 
     written = [str(path) for path in write_space(folder, repository, branch=branch)]
     if as_json:

@@ -11,8 +11,8 @@ import click
 from .console import counted
 
 if TYPE_CHECKING:
-    from .leaderboard_review import Reviewed, ReviewOutcome
-    from .leaderboard_submission import SubmissionOutcome
+    from .leaderboard.review import Reviewed, ReviewOutcome
+    from .leaderboard.submission import SubmissionOutcome
 
 
 def say_how_types_were_read(types: Mapping[str, str | None]) -> None:

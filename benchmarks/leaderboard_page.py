@@ -23,9 +23,9 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from synthner.cards.leaderboard_app import launch_options, leaderboard_app
-from synthner.cards.leaderboard_page import TITLE, write_page
-from synthner.cards.leaderboard_selection import Board, Shown
+from synthner.cards.leaderboard.app import launch_options, leaderboard_app
+from synthner.cards.leaderboard.page import TITLE, write_page
+from synthner.cards.leaderboard.selection import Board, Shown
 from synthner.evaluation.leaderboard.rows import (
     BASELINE,
     OVERALL,

@@ -13,8 +13,8 @@ pytest.importorskip("playwright", reason="Playwright is not installed")
 
 from playwright.sync_api import Browser, expect
 
-from synthner.cards.leaderboard_columns import SUBMIT_FIELDS
-from synthner.cards.leaderboard_page import leaderboard_page
+from synthner.cards.leaderboard.columns import SUBMIT_FIELDS
+from synthner.cards.leaderboard.page import leaderboard_page
 from synthner.cli_leaderboard_submission import submit
 from synthner.evaluation.leaderboard.rows import LEADERBOARD, Row, write_rows
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from synthner.cards.leaderboard_card import write_leaderboard
+from synthner.cards.leaderboard.card import write_leaderboard
 from synthner.evaluation.leaderboard.ranking import Leaderboard, read_leaderboard
 from synthner.evaluation.leaderboard.rows import LEADERBOARD, Row, read_rows
 from synthner.evaluation.scoring import score

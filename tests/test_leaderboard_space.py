@@ -21,9 +21,9 @@ pytest.importorskip("gradio", reason="Gradio is not installed: `pip install 'syn
 from playwright.sync_api import Browser, Page, expect
 
 from synthner import __version__
-from synthner.cards.leaderboard_app import launch_options, leaderboard_app
-from synthner.cards.leaderboard_selection import Board, Shown
-from synthner.cards.leaderboard_space import write_space
+from synthner.cards.leaderboard.app import launch_options, leaderboard_app
+from synthner.cards.leaderboard.selection import Board, Shown
+from synthner.cards.leaderboard.space import write_space
 from synthner.evaluation.leaderboard.rows import LEADERBOARD, Row, read_rows, write_rows
 from synthner.hub.loopback import LoopbackHub
 from synthner.schema.errors import WrongUsageError
@@ -314,7 +314,7 @@ def test_rows_are_read_again_now_and_then_and_kept_while_there_is_nothing_to_rea
         from pathlib import Path
         from huggingface_hub import HfApi
         from synthner.evaluation.leaderboard.rows import LEADERBOARD, read_rows, write_rows
-        from synthner.leaderboard_serving import SECONDS_BETWEEN_LOOKS, LeaderboardOnHub
+        from synthner.leaderboard.serving import SECONDS_BETWEEN_LOOKS, LeaderboardOnHub
 
         rows = read_rows(Path({str(_written(tmp_path, [row()]))!r}))
         api, now, seen = HfApi(), [0.0], []

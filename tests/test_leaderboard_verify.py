@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from synthner.cards.leaderboard_answer import render_answer
+from synthner.cards.leaderboard.answer import render_answer
 from synthner.evaluation.grid.description import PREDICTIONS, SETTINGS
 from synthner.evaluation.leaderboard.benchmarks import Benchmarks
 from synthner.evaluation.leaderboard.records import (

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
 
-from .cards.leaderboard_selection import Board, Shown
-from .evaluation.leaderboard.rows import LEADERBOARD, read_rows
-from .schema.errors import SynthnerError
+from ..cards.leaderboard.selection import Board, Shown
+from ..evaluation.leaderboard.rows import LEADERBOARD, read_rows
+from ..schema.errors import SynthnerError
 
 SECONDS_BETWEEN_LOOKS = 300
 _SECONDS_AFTER_FAILURE = 30
@@ -91,8 +91,8 @@ def serve(repository: str, *, branch: str = "main") -> None:
         repository: The dataset repository.
         branch: Where its rows are.
     """
-    from .cards.leaderboard_app import launch_options, leaderboard_app
-    from .cards.leaderboard_page import TITLE
+    from ..cards.leaderboard.app import launch_options, leaderboard_app
+    from ..cards.leaderboard.page import TITLE
 
     source = LeaderboardOnHub(repository, branch=branch)
     app = leaderboard_app(source.current, title=TITLE, repository=repository)

@@ -16,25 +16,25 @@ from shutil import copytree
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from .cards.leaderboard_answer import render_answer
-from .cards.leaderboard_card import write_leaderboard
-from .cards.markdown import Markdown, code
-from .evaluation.leaderboard.layout import DERIVED, Problem, problem_of_path
-from .evaluation.leaderboard.ranking import read_leaderboard
-from .evaluation.leaderboard.strict_json import MOST_BYTES as MOST_BYTES_OF_RECORD
-from .evaluation.leaderboard.submitted_predictions import MOST_BYTES as MOST_BYTES_OF_PREDICTIONS
-from .evaluation.leaderboard.verifying import Verification, verify
-from .hub.publish import Access, publish_on_hub
-from .hub.pull_requests import ChangedPullRequestError, PullRequest, PullRequests
-from .hub.repository import RemoteFile, Repository, Snapshot, again, quiet_client
-from .leaderboard_repository import (
+from ..cards.leaderboard.answer import render_answer
+from ..cards.leaderboard.card import write_leaderboard
+from ..cards.markdown import Markdown, code
+from ..evaluation.leaderboard.layout import DERIVED, Problem, problem_of_path
+from ..evaluation.leaderboard.ranking import read_leaderboard
+from ..evaluation.leaderboard.strict_json import MOST_BYTES as MOST_BYTES_OF_RECORD
+from ..evaluation.leaderboard.submitted_predictions import MOST_BYTES as MOST_BYTES_OF_PREDICTIONS
+from ..evaluation.leaderboard.verifying import Verification, verify
+from ..hub.publish import Access, publish_on_hub
+from ..hub.pull_requests import ChangedPullRequestError, PullRequest, PullRequests
+from ..hub.repository import RemoteFile, Repository, Snapshot, again, quiet_client
+from ..schema.errors import PublishError
+from .repository import (
     check_leaderboard,
     copy_leaderboard,
     copy_results,
     leaderboard_now,
     open_leaderboard,
 )
-from .schema.errors import PublishError
 
 MOST_FILES = 2_000
 """That one pull request may change."""

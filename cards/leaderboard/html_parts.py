@@ -6,8 +6,10 @@ import html
 import math
 from collections.abc import Iterable, Sequence
 
-from ..evaluation.leaderboard.rows import SELF_REPORTED, VERIFIED, Row
-from .leaderboard_columns import (
+from ...evaluation.leaderboard.rows import SELF_REPORTED, VERIFIED, Row
+from ..markdown import legible
+from ..money import money
+from .columns import (
     COLUMNS,
     HOW_TO_READ,
     STATUS_MEANINGS,
@@ -19,9 +21,7 @@ from .leaderboard_columns import (
     result_address,
     safe_address,
 )
-from .leaderboard_selection import Board
-from .markdown import legible
-from .money import money
+from .selection import Board
 
 _LONGEST_TEXT = 80
 _DASH = "–"

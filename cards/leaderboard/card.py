@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..evaluation.leaderboard.benchmarks import Benchmark, HubGold
-from ..evaluation.leaderboard.layout import CARD
-from ..evaluation.leaderboard.ranking import Leaderboard
-from ..evaluation.leaderboard.rows import BASELINE, LEADERBOARD, OVERALL, SELF_REPORTED, Row, write_rows
-from ..schema.errors import DataError
-from ..schema.languages import language
-from ..sources.files import write_atomically
-from .front_matter import one_line
-from .kept_text import kept_text
-from .markdown import Markdown, cell, code, count, table
-from .money import money
-from .rendering import rendered_card, template
+from ...evaluation.leaderboard.benchmarks import Benchmark, HubGold
+from ...evaluation.leaderboard.layout import CARD
+from ...evaluation.leaderboard.ranking import Leaderboard
+from ...evaluation.leaderboard.rows import BASELINE, LEADERBOARD, OVERALL, SELF_REPORTED, Row, write_rows
+from ...schema.errors import DataError
+from ...schema.languages import language
+from ...sources.files import write_atomically
+from ..front_matter import one_line
+from ..kept_text import kept_text
+from ..markdown import Markdown, cell, code, count, table
+from ..money import money
+from ..rendering import rendered_card, template
 
 MOST_ROWS = 20
 """Of a table on the card; all rows are in the parquet file."""

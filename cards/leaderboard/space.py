@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from .. import __version__
-from ..schema.errors import WrongUsageError
-from ..sources.files import write_atomically
-from .front_matter import as_yaml
-from .leaderboard_columns import require_repository
-from .markdown import cell, legible
+from ... import __version__
+from ...schema.errors import WrongUsageError
+from ...sources.files import write_atomically
+from ..front_matter import as_yaml
+from ..markdown import cell, legible
+from .columns import require_repository
 
 _BRANCH = re.compile(r"[\w][\w./-]{0,99}", re.ASCII)
 
@@ -79,7 +79,7 @@ def _readme(leaderboard: str, gradio: str) -> str:
 def _app(leaderboard: str, branch: str) -> str:
     return (
         '"""The Space of a leaderboard. Written by `synthner leaderboard space`."""\n\n'
-        "from synthner.leaderboard_serving import serve\n\n"
+        "from synthner.leaderboard.serving import serve\n\n"
         f"serve({json.dumps(leaderboard)}, branch={json.dumps(branch)})\n"
     )
 

@@ -7,9 +7,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from .evaluation.grid.cells import Plan, plan_cells
-from .evaluation.grid.data import GridData
-from .evaluation.grid.description import (
+from ..evaluation.grid.cells import Plan, plan_cells
+from ..evaluation.grid.data import GridData
+from ..evaluation.grid.description import (
     CRF,
     ENCODER,
     SCRATCH,
@@ -20,19 +20,19 @@ from .evaluation.grid.description import (
     GridSource,
     GridTagger,
 )
-from .evaluation.grid.encoder_cells import RECIPE
-from .evaluation.grid.pool import run_cells
-from .evaluation.grid.progress import Watcher
-from .evaluation.grid.results import PREDICTIONS_FILE, is_done, read_failure
-from .evaluation.leaderboard.benchmarks import HubGold, TestSet
-from .evaluation.leaderboard.contamination import MOST_CONTAMINATED, TrainingData
-from .evaluation.leaderboard.records import DATASET, record_of_run
-from .hub.repository import again, hub_errors
-from .leaderboard_submission import Says, SubmittedResult
-from .schema.errors import DataError
-from .schema.labels import LabelSet
-from .sources.gold import GoldSource
-from .sources.hub import read_hub
+from ..evaluation.grid.encoder_cells import RECIPE
+from ..evaluation.grid.pool import run_cells
+from ..evaluation.grid.progress import Watcher
+from ..evaluation.grid.results import PREDICTIONS_FILE, is_done, read_failure
+from ..evaluation.leaderboard.benchmarks import HubGold, TestSet
+from ..evaluation.leaderboard.contamination import MOST_CONTAMINATED, TrainingData
+from ..evaluation.leaderboard.records import DATASET, record_of_run
+from ..hub.repository import again, hub_errors
+from ..schema.errors import DataError
+from ..schema.labels import LabelSet
+from ..sources.gold import GoldSource
+from ..sources.hub import read_hub
+from .submission import Says, SubmittedResult
 
 Watched = Callable[[Plan, GridData], AbstractContextManager[Watcher]]
 

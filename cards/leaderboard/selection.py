@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..evaluation.leaderboard.rows import Row
-from .leaderboard_columns import COLUMNS, FILTERS, SEARCHED, WHOLE, language_label, row_ids
+from ...evaluation.leaderboard.rows import Row
+from .columns import COLUMNS, FILTERS, SEARCHED, WHOLE, language_label, row_ids
 
 BY_F1 = "-f1"
 _NAMES = frozenset(column.name for column in COLUMNS)

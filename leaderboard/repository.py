@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from .evaluation.leaderboard.benchmarks import BENCHMARKS
-from .evaluation.leaderboard.layout import problem_of_path
-from .hub.repository import Repository, Snapshot, TransientError, again, hub_errors
-from .schema.errors import PublishError
+from ..evaluation.leaderboard.benchmarks import BENCHMARKS
+from ..evaluation.leaderboard.layout import problem_of_path
+from ..hub.repository import Repository, Snapshot, TransientError, again, hub_errors
+from ..schema.errors import PublishError
 
 
 def open_leaderboard(name: str) -> Repository:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
 
-from ..evaluation.leaderboard.rows import BASELINE, OVERALL, SELF_REPORTED, VERIFIED, Row
-from ..schema.errors import DataError, WrongUsageError
-from ..schema.languages import language
-from .markdown import legible
+from ...evaluation.leaderboard.rows import BASELINE, OVERALL, SELF_REPORTED, VERIFIED, Row
+from ...schema.errors import DataError, WrongUsageError
+from ...schema.languages import language
+from ..markdown import legible
 
 HUB = "https://huggingface.co"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)

@@ -12,14 +12,14 @@ from shutil import copytree
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from .cards.hub_results import Benchmark as TestedOn
-from .cards.hub_results import hub_results
-from .evaluation.grid.description import ORGANIC, PREDICTIONS
-from .evaluation.grid.repeating import find_run
-from .evaluation.grid.results import PREDICTIONS_FILE, RESULT, read_result
-from .evaluation.leaderboard.benchmarks import BENCHMARKS, Benchmark, Benchmarks, HubGold
-from .evaluation.leaderboard.layout import Problem
-from .evaluation.leaderboard.records import (
+from ..cards.hub_results import Benchmark as TestedOn
+from ..cards.hub_results import hub_results
+from ..evaluation.grid.description import ORGANIC, PREDICTIONS
+from ..evaluation.grid.repeating import find_run
+from ..evaluation.grid.results import PREDICTIONS_FILE, RESULT, read_result
+from ..evaluation.leaderboard.benchmarks import BENCHMARKS, Benchmark, Benchmarks, HubGold
+from ..evaluation.leaderboard.layout import Problem
+from ..evaluation.leaderboard.records import (
     DATASET,
     MODEL,
     RESULTS,
@@ -33,15 +33,15 @@ from .evaluation.leaderboard.records import (
     record_path,
     write_record,
 )
-from .evaluation.leaderboard.strict_json import MOST_BYTES, canonical_json, parse_json, read_bytes
-from .evaluation.leaderboard.submitted_predictions import read_submitted
-from .evaluation.leaderboard.verifying import Verification, verify
-from .hub.publish import Access, Plan, PublishedOnHub, plan_commit, publish_on_hub
-from .hub.pull_requests import PullRequests
-from .hub.repository import Commit, RemoteFile, Repository, Snapshot, quiet_client
-from .leaderboard_repository import check_leaderboard, copy_leaderboard, open_leaderboard
-from .schema.errors import DataError, WrongUsageError
-from .schema.validation import nearest
+from ..evaluation.leaderboard.strict_json import MOST_BYTES, canonical_json, parse_json, read_bytes
+from ..evaluation.leaderboard.submitted_predictions import read_submitted
+from ..evaluation.leaderboard.verifying import Verification, verify
+from ..hub.publish import Access, Plan, PublishedOnHub, plan_commit, publish_on_hub
+from ..hub.pull_requests import PullRequests
+from ..hub.repository import Commit, RemoteFile, Repository, Snapshot, quiet_client
+from ..schema.errors import DataError, WrongUsageError
+from ..schema.validation import nearest
+from .repository import check_leaderboard, copy_leaderboard, open_leaderboard
 
 _PROBLEMS_SHOWN = 5
 _TOKEN = re.compile(r"hf_\w{20,}")

@@ -19,10 +19,11 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from .. import __version__
-from ..evaluation.leaderboard.rows import OVERALL, Row
-from ..sources.files import write_atomically
-from .leaderboard_columns import (
+from ... import __version__
+from ...evaluation.leaderboard.rows import OVERALL, Row
+from ...sources.files import write_atomically
+from ..markdown import legible
+from .columns import (
     COLUMNS,
     FILTERS,
     HOW_TO_READ,
@@ -39,7 +40,6 @@ from .leaderboard_columns import (
     require_repository,
     row_ids,
 )
-from .markdown import legible
 
 TITLE = "Leaderboard of named entity recognition"
 EXPLANATION = (
@@ -47,7 +47,7 @@ EXPLANATION = (
     "data above all, find the most names on gold test sentences."
 )
 
-_PACKAGE = __name__.rpartition(".")[0]
+_PACKAGE = __name__.rpartition(".leaderboard.")[0]
 _SCRIPTS = (
     "leaderboard_data.js",
     "leaderboard_elements.js",

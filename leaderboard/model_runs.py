@@ -13,28 +13,28 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from . import __version__
-from .evaluation.bootstrap import bootstrap_interval
-from .evaluation.crf import CRF_MODEL, CrfTagger
-from .evaluation.encoder.loading import downloaded_model, model_folder
-from .evaluation.grid.description import PREDICTIONS, GridTagger
-from .evaluation.grid.results import PREDICTIONS_FILE, encode_predictions, read_predicted_tags, read_result
-from .evaluation.leaderboard.benchmarks import TestSet
-from .evaluation.leaderboard.checking import SEED
-from .evaluation.leaderboard.records import (
+from .. import __version__
+from ..evaluation.bootstrap import bootstrap_interval
+from ..evaluation.crf import CRF_MODEL, CrfTagger
+from ..evaluation.encoder.loading import downloaded_model, model_folder
+from ..evaluation.grid.description import PREDICTIONS, GridTagger
+from ..evaluation.grid.results import PREDICTIONS_FILE, encode_predictions, read_predicted_tags, read_result
+from ..evaluation.leaderboard.benchmarks import TestSet
+from ..evaluation.leaderboard.checking import SEED
+from ..evaluation.leaderboard.records import (
     FORMAT,
     MODEL,
     HubModel,
     check_record,
     record_of_run,
 )
-from .evaluation.scoring import score
-from .generation.annotation import type_named
-from .hub.repository import again, hub_errors
-from .leaderboard_submission import Says, SubmittedResult
-from .schema.errors import DataError
-from .schema.iob2 import OUTSIDE, parse_tag
-from .sources.files import atomic_path
+from ..evaluation.scoring import score
+from ..generation.annotation import type_named
+from ..hub.repository import again, hub_errors
+from ..schema.errors import DataError
+from ..schema.iob2 import OUTSIDE, parse_tag
+from ..sources.files import atomic_path
+from .submission import Says, SubmittedResult
 
 Tags = Sequence[Sequence[str]]
 
@@ -112,8 +112,8 @@ def _predicted(
 def _tag(folder: Path, sentences: Sequence[Sequence[str]]) -> Tags:
     if (folder / CRF_MODEL).is_file():
         return CrfTagger.load(folder / CRF_MODEL).tag(sentences)
-    from .evaluation.encoder import EncoderTagger
-    from .evaluation.encoder.saved_taggers import is_saved_tagger
+    from ..evaluation.encoder import EncoderTagger
+    from ..evaluation.encoder.saved_taggers import is_saved_tagger
 
     model_folder(str(folder))
     if is_saved_tagger(folder):

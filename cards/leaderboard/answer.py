@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..evaluation.leaderboard.layout import shown
-from ..evaluation.leaderboard.verifying import Verification, VerifiedResult
-from .markdown import Markdown, cell, code, table
+from ...evaluation.leaderboard.layout import shown
+from ...evaluation.leaderboard.verifying import Verification, VerifiedResult
+from ..markdown import Markdown, cell, code, table
 
 MOST_PROBLEMS = 50
 MOST_RESULTS = 100

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 from gradio.themes import Default
 
-from ..evaluation.leaderboard.rows import OVERALL
-from . import leaderboard_html
-from .leaderboard_columns import (
+from ...evaluation.leaderboard.rows import OVERALL
+from ..markdown import cell, legible
+from . import html_parts
+from .columns import (
     COLUMNS,
     FILTERS,
     SUBMIT_FIELDS,
@@ -25,9 +26,8 @@ from .leaderboard_columns import (
     language_label,
     submit_command,
 )
-from .leaderboard_page import EXPLANATION, packaged
-from .leaderboard_selection import BY_F1, Board, Series, Shown, Wanted, sentences_learned
-from .markdown import cell, legible
+from .page import EXPLANATION, packaged
+from .selection import BY_F1, Board, Series, Shown, Wanted, sentences_learned
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -139,7 +139,7 @@ class _App:
         with gr.Tab("Submit", id="submit"):
             self._build_form()
         with gr.Tab("About", id="about"):
-            gr.HTML(leaderboard_html.about(), elem_id="about", apply_default_css=False)
+            gr.HTML(html_parts.about(), elem_id="about", apply_default_css=False)
 
     def _build_form(self) -> None:
         gr.Markdown(
@@ -216,7 +216,7 @@ class _App:
             updates.append(gr.update(choices=choices, value=value if value in values else fallback))
         benchmarks = [("Choose one", ""), *board.choices("benchmark")]
         place = board.place(asked.get("row", ""))
-        opened = gr.skip() if place is None else leaderboard_html.row_page(board, place, self._repository)
+        opened = gr.skip() if place is None else html_parts.row_page(board, place, self._repository)
         return [
             gr.update(value=cell(shown.note), visible=bool(shown.note)),
             *updates,
@@ -247,7 +247,7 @@ class _App:
             if column.name == "system" or (column.name in columns and column.name != hidden)
         ]
         shown = found[(page - 1) * PAGE_LENGTH : page * PAGE_LENGTH]
-        table = leaderboard_html.table(board, shown, visible, sort or BY_F1) if shown else _NOTHING
+        table = html_parts.table(board, shown, visible, sort or BY_F1) if shown else _NOTHING
         return [
             f"{len(found):,} of {len(board.rows):,} results",
             table,
@@ -265,7 +265,7 @@ class _App:
         place = board.place(str(event.row))
         if place is None:
             return "<p>This row has been replaced by a newer one.</p>", gr.Tabs(selected="row")
-        return leaderboard_html.row_page(board, place, self._repository), gr.Tabs(selected="row")
+        return html_parts.row_page(board, place, self._repository), gr.Tabs(selected="row")
 
     def _plot(self, query: str, *chosen: str) -> list[Any]:
         board = self._current().board
@@ -290,7 +290,7 @@ class _App:
                 color_map=_colour_map(series),
                 sort=list(dict.fromkeys(curves["sentences"])),
             ),
-            leaderboard_html.numbers(board, [place for each in series for place in each.rows]),
+            html_parts.numbers(board, [place for each in series for place in each.rows]),
             _plot_note(typed_scope, type_series, type_number, "systems"),
             gr.ScatterPlot(types, color_map=_colour_map(type_series)),
         ]
@@ -343,7 +343,7 @@ def _curves(board: Board, series: Sequence[Series]) -> pd.DataFrame:
     points.sort(key=lambda point: (point[0], point[1]))
     return pd.DataFrame(
         [
-            (f"{size:,}", name, round(row.f1, 4), leaderboard_html.interval(row) or "not known")
+            (f"{size:,}", name, round(row.f1, 4), html_parts.interval(row) or "not known")
             for size, name, row in points
         ],
         columns=["sentences", "system", "F1", "interval"],

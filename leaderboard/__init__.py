@@ -1,0 +1,1 @@
+"""A leaderboard on the Hub: submitting to it, reviewing what was submitted, and serving it."""
