@@ -15,10 +15,11 @@ from .cli_evaluation import evaluate, grid_status_of, push_model, report
 from .cli_leaderboard import leaderboard
 from .cli_options import config_option, file, format_option, json_option, open_release, release_argument
 from .cli_projection import project
+from .cli_steps import build_dataset, generate_release, show_plan
+from .cli_study import study
 from .schema.errors import DataError, SynthnerError, WrongUsageError
 
 if TYPE_CHECKING:
-    from .generation.generate import GenerateSummary
     from .release import Release
     from .schema.labels import LabelSet
 
@@ -36,20 +37,28 @@ def synthner() -> None:
 
 @synthner.command()
 @click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--example",
+    type=click.Choice(["quickstart", "transfer-study"]),
+    default="quickstart",
+    show_default=True,
+    help="Which release; `transfer-study` is one for `synthner study`.",
+)
 @json_option
-def init(folder: Path, as_json: bool) -> None:
+def init(folder: Path, example: str, as_json: bool) -> None:
     """Write a small release to start from into FOLDER.
 
     It is a repository to be: with workflows that validate and publish it on GitHub.
     """
-    from .examples import write_release_repository
+    from .examples import TRANSFER_STUDY, write_release_repository
 
-    written = [str(path) for path in write_release_repository(folder)]
+    written = [str(path) for path in write_release_repository(folder, example)]
     if as_json:
         console.print_json({"folder": str(folder.resolve()), "files": written})
         return
     click.echo(f"Wrote {len(written)} files to {folder}. Next:\n")
-    click.echo(f"  cd {shlex.quote(str(folder))}\n  synthner run")
+    command = "study" if example == TRANSFER_STUDY.name else "run"
+    click.echo(f"  cd {shlex.quote(str(folder))}\n  synthner {command}")
 
 
 @synthner.command()
@@ -69,9 +78,9 @@ def generate(release: Path, only: tuple[str, ...], dry_run: bool, as_json: bool)
     """
     opened = open_release(release)
     if dry_run:
-        _show_plan(opened, only, as_json)
+        show_plan(opened, only, as_json)
         return
-    summary = _generate(opened, only)
+    summary = generate_release(opened, only)
     if as_json:
         console.print_json(summary.as_json())
     if not summary.is_complete:
@@ -160,7 +169,7 @@ def build(release: Path, explain: str | None, as_json: bool) -> None:
     already is not built again. RELEASE is a release.yaml or its folder.
     """
     opened = open_release(release)
-    manifest = _build(opened)
+    manifest = build_dataset(opened)
     if explain is not None:
         from .builders.explain import explain as explained
 
@@ -298,8 +307,8 @@ def run(release: Path, folder: Path | None, as_json: bool) -> None:
     Every config is loaded back at the end. RELEASE is a release.yaml or its folder.
     """
     opened = open_release(release)
-    summary = _generate(opened)
-    manifest = _build(opened)
+    summary = generate_release(opened)
+    manifest = build_dataset(opened)
     if not as_json:
         console.print_waterfalls(manifest)
     published = _publish(opened, folder or opened.dataset, as_json)
@@ -435,7 +444,7 @@ def train(
         console.print_trained(outcome)
 
 
-for _command in (evaluate, report, push_model, project, align, leaderboard):
+for _command in (evaluate, report, study, push_model, project, align, leaderboard):
     synthner.add_command(_command)
 
 
@@ -473,29 +482,6 @@ def _labels(text: str) -> LabelSet:
     except DataError as error:
         hint = error.hint or "For example: O,B-PER,I-PER,B-LOC,I-LOC"
         raise WrongUsageError(error.message, where="--labels", hint=hint) from error
-
-
-def _generate(release: Release, only: tuple[str, ...] = ()) -> GenerateSummary:
-    from .generation.generate import generate
-
-    with console_generation.GenerationProgress(release.currency) as watcher:
-        summary = generate(release, only=only, watcher=watcher)
-    console_generation.report_generated(summary)
-    return summary
-
-
-def _build(release: Release) -> dict[str, Any]:
-    from .builders.build import build
-    from .cards.dataset_card import write_card
-    from .generation.generate import status as generation_status
-
-    calls = sum(
-        split.planned for config in generation_status(release).values() for split in config.splits.values()
-    )
-    with console.BuildProgress(calls) as progress:
-        manifest = build(release, advance=progress.advance, curating=progress.curating)
-    write_card(release.dataset)
-    return manifest
 
 
 def _publish(release: Release, folder: Path, as_json: bool) -> dict[str, Any]:
@@ -551,16 +537,6 @@ def _rehearse(release: Release, options: list[str], *, times: int) -> None:
     if status_:
         raise click.exceptions.Exit(status_)
     click.echo("This was a rehearsal: nothing has left this machine.", err=True)
-
-
-def _show_plan(release: Release, only: tuple[str, ...], as_json: bool) -> None:
-    from .generation.plan import plan_summary
-
-    plan = plan_summary(release, only=only)
-    if as_json:
-        console.print_json(plan.as_json())
-    else:
-        console_generation.print_plan(plan)
 
 
 def _validate_release(path: Path, as_json: bool) -> None:

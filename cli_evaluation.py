@@ -44,9 +44,9 @@ def evaluate(
         raise WrongUsageError("Ray decides how many cells run at once: --ray goes without --workers")
     if address is None and gpus is not None:
         raise WrongUsageError("--gpus is a share of a Ray cluster's GPUs: it goes with --ray")
-    plan, data = _plan_grid(open_release(release))
+    plan, data = plan_grid(open_release(release))
     if not plan.cells and not plan.left_out:
-        raise _no_cell(plan, data, release)
+        raise no_cell(plan, data, release)
     if dry_run:
         _show_grid(plan, data, as_json)
         return
@@ -78,7 +78,7 @@ def report(release: Path, output: Path | None, paper: bool, as_json: bool) -> No
     from .evaluation.report.of_grid import report_on_grid
 
     opened = open_release(release)
-    plan, data = _plan_grid(opened)
+    plan, data = plan_grid(opened)
     written = report_on_grid(
         plan, data, output or opened.folder / "report", title=opened.pretty_name, paper=paper
     )
@@ -132,7 +132,8 @@ def push_model(
         console.print_json({"models": outcomes})
 
 
-def _no_cell(plan: Plan, data: GridData, release: Path) -> DataError:
+def no_cell(plan: Plan, data: GridData, release: Path) -> DataError:
+    """Return the error of a grid in which there is nothing to run."""
     if len(plan.untested) == len(data.grid.languages):
         return DataError(
             f"there is nothing to test on: gold of {', '.join(plan.untested)} has no test split",
@@ -147,7 +148,8 @@ def _no_cell(plan: Plan, data: GridData, release: Path) -> DataError:
     )
 
 
-def _plan_grid(release: Release) -> tuple[Plan, GridData]:
+def plan_grid(release: Release) -> tuple[Plan, GridData]:
+    """Return the cells of a release's grid, and its data."""
     from .evaluation.grid.cells import plan_cells
     from .evaluation.grid.data import GridData
     from .evaluation.grid.encoder_cells import check_taggers
@@ -181,7 +183,7 @@ def grid_status_of(release: Release) -> GridStatus | None:
     """Return how far the evaluation is; None where it has not begun."""
     from .evaluation.grid.progress import grid_status
 
-    return grid_status(*_plan_grid(release)) if release.grid.runs.is_dir() else None
+    return grid_status(*plan_grid(release)) if release.grid.runs.is_dir() else None
 
 
 def _show_grid(plan: Plan, data: GridData, as_json: bool) -> None:
@@ -191,6 +193,10 @@ def _show_grid(plan: Plan, data: GridData, as_json: bool) -> None:
     status_ = grid_status(plan, data)
     effort = effort_of(plan, data)
     if as_json:
-        console.print_json(status_.as_json() | {"effort": [each.as_json() for each in effort]})
+        learn_probabilities = sum(each.learns_probabilities for each in plan.cells)
+        console.print_json(
+            status_.as_json()
+            | {"effort": [each.as_json() for each in effort], "learn_probabilities": learn_probabilities}
+        )
     else:
         console_evaluation.print_grid_plan(plan, status_, effort)

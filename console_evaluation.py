@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .evaluation.grid.effort import Effort
     from .evaluation.grid.progress import GridStatus
     from .evaluation.report import ReportWritten
+    from .evaluation.report.study import StudyWritten
 
 _MINUTE, _HOUR = 60, 3600
 
@@ -166,3 +167,17 @@ def print_report(written: ReportWritten) -> None:
 def _without_markup(text: str) -> str:
     """Return a line of a report as a terminal shows it best."""
     return text.replace("**", "").replace("`", "")
+
+
+def print_ways(ways: Mapping[str, str]) -> None:
+    """Print which sources of an evaluation are which way to transfer."""
+    for kind in dict.fromkeys(ways.values()):
+        click.echo(f"{kind}: {', '.join(name for name, each in ways.items() if each == kind)}")
+
+
+def print_study(studied: StudyWritten, reported: ReportWritten) -> None:
+    """Say what a study found, and where it is."""
+    for language, said in studied.findings.items():
+        for sentence in said:
+            click.echo(f"{language}: {_without_markup(sentence)}")
+    click.echo(f"The study is {studied.readme}, and the report is {reported.readme}.")

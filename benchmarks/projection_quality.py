@@ -6,7 +6,8 @@ FOLDER holds `uner/{en,sv}_pud`, `projection/europarl_ner` and `multiner_en_si_t
 people labelled in each language. Words are aligned by statistics of these sentences alone, of both sides
 and without their labels. Printed are tables in Markdown: micro-F1 of mentions, as seqeval counts them, for
 each way of projecting; by the intersection of both directions, which `synthner align` takes by default, and
-by grow-diag-final-and.
+by grow-diag-final-and. Where FOLDER has other gold of the target's language, `uner/{sv_talbanken,en_ewt}`, a
+CRF learns it and takes part, too.
 
 The labels of two languages differ for other reasons than alignments: annotators disagree, and translations
 are free. No way of projecting reaches 100.
@@ -21,10 +22,14 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from synthner.evaluation.crf import CrfTagger
+from synthner.evaluation.recipes import train_on_gold
 from synthner.evaluation.scoring import score
+from synthner.evaluation.training_data import read_training_data
 from synthner.projection.methods import projector
-from synthner.projection.outcome import Alignment
+from synthner.projection.outcome import Alignment, ParallelSentence
 from synthner.projection.statistical_alignment import StatisticalAligner
+from synthner.projection.tagged import ALIGN, FUSED, NER, NGRAM, TAGGER, Scoring, tagged_projector
 from synthner.schema.example import Example
 from synthner.schema.iob2 import mentions
 from synthner.sources.readers import read_examples
@@ -41,6 +46,12 @@ PAIRS = {
     "en-ta": (MULTINER.format("English"), MULTINER.format("Tamil")),
 }
 
+# Other gold of the target's language.
+TAGGERS = {
+    "en-sv": "uner/sv_talbanken/sv_talbanken-ud-train.iob2.gz",
+    "sv-en": "uner/en_ewt/en_ewt-train.from_hf_arrow.conll.gz",
+}
+
 METHODS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "gf22, as its program": ("gf22", {"compat": True}),
     "gf22, as documented": ("gf22", {}),
@@ -50,6 +61,11 @@ METHODS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "greedy": ("greedy", {}),
     "exact": ("exact", {}),
 }
+WITH_TAGGER: Mapping[str, Scoring] = {
+    f"exact, {candidates} candidates, {scores} scores": Scoring(candidates, scores)
+    for candidates, scores in ((NGRAM, NER), (NGRAM, FUSED), (TAGGER, ALIGN), (TAGGER, NER), (TAGGER, FUSED))
+}
+THE_TAGGER = "the tagger alone"
 SYMMETRIZATIONS = ("intersection", "grow-diag-final-and")
 
 
@@ -63,6 +79,22 @@ def projected(
         project(mentions(source.ner_tags), alignment, target.tokens).tags
         for source, target, alignment in zip(sources, targets, alignments, strict=True)
     ]
+
+
+def projected_with(
+    tagger: CrfTagger,
+    scoring: Scoring,
+    sources: Sequence[Example],
+    targets: Sequence[Example],
+    alignments: Sequence[Alignment],
+) -> list[list[str]]:
+    """Return the tags of the targets that exact matching gives with the help of a tagger."""
+    sentences = [
+        ParallelSentence(mentions(source.ner_tags), alignment, target.tokens)
+        for source, target, alignment in zip(sources, targets, alignments, strict=True)
+    ]
+    project = tagged_projector("exact", {}, scoring, tagger, "CRF")
+    return [projection.tags for projection in project.of(sentences)]
 
 
 def main() -> None:
@@ -87,11 +119,21 @@ def main() -> None:
         for symmetrization, method in product(SYMMETRIZATIONS, METHODS):
             tags = projected(sources, targets, found.symmetrized(symmetrization), method)
             scores[symmetrization, method, pair] = 100 * score(gold, tags).micro.f1
+        if pair not in TAGGERS:
+            continue
+        tagger = train_on_gold(read_training_data(arguments.folder / TAGGERS[pair]).examples)
+        alone = 100 * score(gold, tagger.tag([target.tokens for target in targets])).micro.f1
+        for symmetrization in SYMMETRIZATIONS:
+            scores[symmetrization, THE_TAGGER, pair] = alone
+            alignments = found.symmetrized(symmetrization)
+            for name, scoring in WITH_TAGGER.items():
+                tags = projected_with(tagger, scoring, sources, targets, alignments)
+                scores[symmetrization, name, pair] = 100 * score(gold, tags).micro.f1
     for symmetrization in SYMMETRIZATIONS:
         print(f"\n| {symmetrization} | {' | '.join(pairs)} |\n|---|{'---:|' * len(pairs)}")
-        for method in METHODS:
-            row = " | ".join(f"{scores[symmetrization, method, pair]:.1f}" for pair in pairs)
-            print(f"| {method} | {row} |")
+        for method in (*METHODS, *WITH_TAGGER, THE_TAGGER):
+            row = [scores.get((symmetrization, method, pair)) for pair in pairs]
+            print(f"| {method} | {' | '.join('' if each is None else f'{each:.1f}' for each in row)} |")
 
 
 if __name__ == "__main__":

@@ -236,6 +236,14 @@ def _translated_gold(name: str, findings: Findings) -> list[Markdown]:
         lines.append(
             Markdown(f"Mentions of types that gold here does not have: {_reasons(source['types_left_out'])}.")
         )
+    if way := findings.get("projection"):
+        with_tagger = f", with the tagger {code(way['tagger'])}" if "tagger" in way else ""
+        lines.append(
+            Markdown(
+                f"Words aligned by {code(findings['aligner'])}, labels projected by {code(way['method'])}"
+                f"{with_tagger}."
+            )
+        )
     if "sentences" in findings:
         lines.append(Markdown(f"Sentences dropped: {_reasons(findings['sentences']['dropped'])}."))
     header = ("Type", "Entities", "Projected", "Dropped")

@@ -129,6 +129,21 @@ class PairedTest:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How far the difference between two systems is another one between two others.
+
+    Attributes:
+        difference: The second difference minus the first.
+        interval: Its 95 % interval.
+        p_value: Two-sided; below 0.05 where the interval does not hold 0.
+    """
+
+    difference: float
+    interval: tuple[float, float]
+    p_value: float
+
+
 def sensitivity_to_seeds(f1: Sequence[float]) -> SeedSensitivity:
     """Describe the spread of runs that only the seed distinguishes, as Reimers and Gurevych (2017) ask for.
 
@@ -273,6 +288,34 @@ def paired_tests(
     )
 
 
+def change_of_difference(
+    before: tuple[Counts, Counts], after: tuple[Counts, Counts], *, replicates: int = 10_000, seed: int
+) -> Change:
+    """Test whether two systems differ by as much as two others do, on the same sentences.
+
+    That one difference is separated from none and another is not does not say that the two are different.
+    This is the test of that: the paired bootstrap of `paired_tests`, of the second difference minus the
+    first. Systems of smaller and of larger samples are taken to have nothing in common but the sentences.
+
+    Args:
+        before: The runs of two systems, those of the first minus those of the second being the difference.
+        after: Those of the two others.
+        replicates: How many resampled test sets.
+        seed: Decides them.
+
+    Raises:
+        DataError: If a system has no run, or the systems were not tested on the same sentences, two at least.
+    """
+    systems = [*after, *before]
+    _check_same_sentences({str(number): runs for number, runs in enumerate(systems)})
+    resampled = [
+        _ResampledRuns.of(runs, resampled_f1(runs.astype(np.float64), replicates=replicates, seed=seed))
+        for runs in systems
+    ]
+    contrast = _Contrast.of((1, -1, -1, 1), resampled, systems[0].shape[1])
+    return Change(contrast.difference, contrast.interval(2.0), contrast.p_value)
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
     """Adjust the p-values of a family of tests by Holm's step-down method (1979).
 
@@ -352,24 +395,48 @@ class _ResampledRuns:
 def _test_pair(
     names: tuple[str, str], systems: tuple[_ResampledRuns, _ResampledRuns], sentences: int
 ) -> PairedTest:
-    first, second = systems
-    difference = first.mean - second.mean
-    of_sentences = _Part(float(np.var(first.replicates - second.replicates, ddof=1)), sentences)
-    of_runs = first.of_runs.variance + second.of_runs.variance
-    beyond_sentences = of_runs - first.of_both - second.of_both
-    # Neither part is less than what it shows by itself.
-    total = max(of_sentences.variance + beyond_sentences, of_sentences.variance, of_runs)
-    parts = [of_sentences, first.of_runs, second.of_runs]
-    margin = _margin(total, parts)
+    contrast = _Contrast.of((1, -1), systems, sentences)
     return PairedTest(
         first=names[0],
         second=names[1],
-        difference=difference,
-        interval=(max(-1.0, difference - margin), min(1.0, difference + margin)),
-        standard_error=math.sqrt(total),
-        p_value=_p_value(difference, total, parts),
+        difference=contrast.difference,
+        interval=contrast.interval(1.0),
+        standard_error=math.sqrt(contrast.variance),
+        p_value=contrast.p_value,
         adjusted_p_value=1.0,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Contrast:
+    """The means of some systems minus those of others, and what is known of its variance."""
+
+    difference: float
+    variance: float
+    parts: tuple[_Part, ...]
+
+    @classmethod
+    def of(cls, signs: Sequence[int], systems: Sequence[_ResampledRuns], sentences: int) -> _Contrast:
+        signed = list(zip(signs, systems, strict=True))
+        # Added up in this order, so that a pair's difference is the first mean minus the second.
+        difference = sum(sign * each.mean for sign, each in signed)
+        replicates = np.sum([sign * each.replicates for sign, each in signed], axis=0)
+        of_sentences = _Part(float(np.var(replicates, ddof=1)), sentences)
+        of_runs = sum(each.of_runs.variance for each in systems)
+        beyond_sentences = of_runs
+        for each in systems:
+            beyond_sentences -= each.of_both
+        # Neither part is less than what it shows by itself.
+        total = max(of_sentences.variance + beyond_sentences, of_sentences.variance, of_runs)
+        return cls(difference, total, (of_sentences, *(each.of_runs for each in systems)))
+
+    def interval(self, farthest: float) -> tuple[float, float]:
+        margin = _margin(self.variance, self.parts)
+        return max(-farthest, self.difference - margin), min(farthest, self.difference + margin)
+
+    @property
+    def p_value(self) -> float:
+        return _p_value(self.difference, self.variance, self.parts)
 
 
 def _freedom(total: float, parts: Sequence[_Part]) -> float:

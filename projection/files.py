@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ from ..sources.report import Report
 from ..sources.sentences import MISSING_TAG, Sentence, is_label
 from .alignments import check_range, read_alignments
 from .methods import Projector
-from .outcome import Alignment
+from .outcome import Alignment, ParallelSentence, Projection
+from .tagged import TOGETHER, TaggedProjector
 
 UNREADABLE = "unreadable row"
 
@@ -120,16 +121,7 @@ class ProjectOutcome:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class ParallelSentence:
-    """A source sentence with its entities, its alignment, and the words of its translation."""
-
-    entities: Sequence[Mention]
-    alignment: Alignment
-    target: Sequence[str]
-
-
-def project_files(files: ParallelFiles, project: Projector, output: Path) -> ProjectOutcome:
+def project_files(files: ParallelFiles, project: Projector | TaggedProjector, output: Path) -> ProjectOutcome:
     """Project the labels of a file, and write the target: `word tag` a line, a blank line after a sentence.
 
     Args:
@@ -139,23 +131,42 @@ def project_files(files: ParallelFiles, project: Projector, output: Path) -> Pro
 
     Raises:
         DataError: If a file cannot be read or written, a sentence is empty, a source word holds a space, the
-            files have not as many sentences, or an alignment names a word that is not there.
+            files have not as many sentences, an alignment names a word that is not there, or a tagger that
+            scores by types knows none of the source's.
     """
     start = time.perf_counter()
     outcome = ProjectOutcome()
     with write_atomically(output) as written:
-        for sentence in read_parallel(files, outcome.report):
+        for sentence, projection in _projected(read_parallel(files, outcome.report), project):
             outcome.sentences += 1
-            if not sentence.entities:
+            if projection is None:
                 written.write(" O\n".join(sentence.target) + " O\n\n")
                 continue
-            projection = project(sentence.entities, sentence.alignment, sentence.target)
             _count(outcome, sentence.entities, projection.dropped)
             outcome.mentions += projection.mentions
             lines = map(" ".join, zip(sentence.target, projection.tags, strict=True))
             written.write("\n".join(lines) + "\n\n")
+        if isinstance(project, TaggedProjector):
+            project.check_types(outcome.types)
     outcome.seconds = time.perf_counter() - start
     return outcome
+
+
+def _projected(
+    sentences: Iterator[ParallelSentence], project: Projector | TaggedProjector
+) -> Iterator[tuple[ParallelSentence, Projection | None]]:
+    """Yield each sentence with its labels; None where there are none to project."""
+    if not isinstance(project, TaggedProjector):
+        for sentence in sentences:
+            has_entities = bool(sentence.entities)
+            yield (
+                sentence,
+                project(sentence.entities, sentence.alignment, sentence.target) if has_entities else None,
+            )
+        return
+    while block := list(islice(sentences, TOGETHER)):
+        for sentence, projection in zip(block, project.of(block), strict=True):
+            yield sentence, projection if sentence.entities else None
 
 
 def read_parallel(files: ParallelFiles, report: Report) -> Iterator[ParallelSentence]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from ..schema.iob2 import Mention
 from . import matching
@@ -20,9 +21,17 @@ from .outcome import (
 )
 from .scores import AlignScore
 
+Rows: TypeAlias = Callable[[Sequence[Mention], Alignment, Sequence[str]], Sequence[Row]]
+"""Makes the matching problem of a sentence, of its source entities, alignment and target words."""
+
 
 def greedy(
-    entities: Sequence[Mention], alignment: Alignment, target: Sequence[str], *, n_proj: int = 1
+    entities: Sequence[Mention],
+    alignment: Alignment,
+    target: Sequence[str],
+    *,
+    n_proj: int = 1,
+    rows: Rows | None = None,
 ) -> Projection:
     """Project the entities of a sentence by `matching.greedy`.
 
@@ -31,9 +40,12 @@ def greedy(
         alignment: Which words are aligned.
         target: The target words.
         n_proj: To how many candidates an entity goes at most.
+        rows: Makes the matching problem; by default `align_rows`.
     """
     constraint = Constraint(n_proj)
-    return _projected(entities, alignment, target, lambda rows: matching.greedy(rows, constraint))
+    problem = (rows or align_rows)(entities, alignment, target)
+    solution = _solution(problem, lambda solvable: matching.greedy(solvable, constraint))
+    return _projected(entities, alignment, target, problem, solution)
 
 
 def exact(
@@ -43,6 +55,7 @@ def exact(
     *,
     n_proj: int = 1,
     exactly: bool = False,
+    rows: Rows | None = None,
 ) -> Projection:
     """Project the entities of a sentence by `matching.exact`.
 
@@ -53,9 +66,12 @@ def exact(
         n_proj: To how many candidates an entity goes at most.
         exactly: It goes to just so many. Of a sentence where some entity cannot, none is projected; entities
             without a candidate do not count.
+        rows: Makes the matching problem; by default `align_rows`.
     """
     constraint = Constraint(n_proj, n_proj if exactly else 0)
-    return _projected(entities, alignment, target, lambda rows: matching.exact(rows, constraint))
+    problem = (rows or align_rows)(entities, alignment, target)
+    solution = _solution(problem, lambda solvable: matching.exact(solvable, constraint))
+    return _projected(entities, alignment, target, problem, solution)
 
 
 def align_rows(
@@ -73,25 +89,31 @@ def align_rows(
     return rows
 
 
+def _solution(
+    rows: Sequence[Row], solve: Callable[[Sequence[Row]], list[Placement] | None]
+) -> list[Placement] | None:
+    """Return what goes where of the entities that have candidates; None if the constraint cannot be met."""
+    with_candidates = [number for number, row in enumerate(rows) if row]
+    solution = solve([rows[number] for number in with_candidates]) if with_candidates else []
+    return solution and [(with_candidates[index], start, end) for index, start, end in solution]
+
+
 def _projected(
     entities: Sequence[Mention],
     alignment: Alignment,
     target: Sequence[str],
-    solve: Callable[[Sequence[Row]], list[Placement] | None],
+    rows: Sequence[Row],
+    placed: Sequence[Placement] | None,
 ) -> Projection:
-    rows = align_rows(entities, alignment, target)
-    with_candidates = [number for number, row in enumerate(rows) if row]
-    solution = solve([rows[number] for number in with_candidates]) if with_candidates else []
-    placed = [(with_candidates[index], start, end) for index, start, end in solution or ()]
-    projected = {number for number, _, _ in placed}
+    projected = {number for number, _, _ in placed or ()}
     dropped = []
     for number, entity in enumerate(entities):
         if number in projected:
             continue
         if rows[number]:
-            reason = NO_ARRANGEMENT if solution is None else OUTSCORED
+            reason = NO_ARRANGEMENT if placed is None else OUTSCORED
         else:
             reason = NO_CANDIDATE if aligned_words(entity, alignment) else NOT_ALIGNED
         dropped.append((number, reason))
-    spans = [(start, end, entities[number].type) for number, start, end in placed]
+    spans = [(start, end, entities[number].type) for number, start, end in placed or ()]
     return labelled(spans, len(target), dropped)

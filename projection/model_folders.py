@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,6 +26,12 @@ _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 _HOW_TO_NAME = "Name a folder that `save_pretrained` wrote, or a model of the Hub."
 
+# How transformers says that a model is of another kind, before it lists the dozens that there are.
+_OTHER_KIND = re.compile(
+    r"Unrecognized configuration class <class '[\w.]*?(?P<is>\w+)Config'> for this kind of AutoModel: "
+    r"(?P<needed>\w+)"
+)
+
 # On a processor torch tells a lack of memory only by words.
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
@@ -37,11 +44,13 @@ class NamedModel:
         name: A folder as it was written, or an id of the Hub.
         folder: The folder; None for a model of the Hub.
         revision: Commit, tag or branch of a model of the Hub; None for its main branch.
+        nowhere: Where a folder of this name would be and is not, for errors.
     """
 
     name: str
     folder: Path | None = None
     revision: str | None = None
+    nowhere: Path | None = field(default=None, compare=False)
 
     def identity(self) -> list[str | None]:
         """Return what tells it from other models: what its files hold, or its id and revision.
@@ -70,7 +79,7 @@ class NamedModel:
         Raises:
             DataError: If it cannot be had, is no model of transformers, or its weights are pickled.
         """
-        folder = self.folder or _downloaded(self.name, self.revision)
+        folder = self.folder or self._downloaded()
         if is_converted(folder):
             if converted:
                 return folder
@@ -85,6 +94,15 @@ class NamedModel:
             elsewhere=" On the Hub it may be in a pull request: name its revision, `refs/pr/1` for example.",
         )
         return folder
+
+    def _downloaded(self) -> Path:
+        try:
+            return _downloaded(self.name, self.revision)
+        except DataError as error:
+            if self.nowhere is None:
+                raise
+            hint = f"{error.hint} If it is a folder: there is none at {self.nowhere}."
+            raise DataError(error.message, where=error.where, hint=hint) from error
 
 
 def check_model_folder(folder: Path, name: str, *, elsewhere: str = "") -> None:
@@ -147,7 +165,7 @@ def named_model(name: str, revision: str | None = None, *, beside: Path) -> Name
     if not folder.is_dir():
         if (error := no_folder(name, folder)) is not None:
             raise error
-        return NamedModel(name, revision=revision)
+        return NamedModel(name, revision=revision, nowhere=folder)
     if revision is not None:
         raise DataError(
             f"a folder has no revision `{revision}`",
@@ -211,6 +229,12 @@ def loading(model: str, hint: str = "Is it complete, and of the kind that is nee
                 "the model's tokenizer needs the package sentencepiece, which is not installed",
                 where=model,
                 hint="Install it with `pip install sentencepiece`.",
+            ) from error
+        if (kinds := _OTHER_KIND.search(str(error))) is not None:
+            raise DataError(
+                f"the model is of another kind: {kinds['is']} is no architecture of {kinds['needed']}",
+                where=model,
+                hint=hint,
             ) from error
         raise DataError(
             f"the model cannot be loaded: {on_one_line(error)}", where=model, hint=hint

@@ -22,6 +22,15 @@ NO_ARRANGEMENT = "no arrangement places every entity"
 
 
 @dataclass(frozen=True, slots=True)
+class ParallelSentence:
+    """A source sentence with its entities, its alignment, and the words of its translation."""
+
+    entities: Sequence[Mention]
+    alignment: Alignment
+    target: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Projection:
     """A target sentence as it was labelled.
 

@@ -127,6 +127,26 @@ def load_translation_model(model: NamedModel, device: str | None = None) -> Tran
     return TranslationModel(model.name, weights, tokenizer)
 
 
+def require_scoring_model(model: NamedModel) -> None:
+    """Make sure that a model can say how likely texts are, before its weights are loaded.
+
+    Raises:
+        DataError: If it cannot be had, is of another kind, or was converted for CTranslate2.
+    """
+    from transformers import MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING, AutoConfig
+
+    folder = model.fetch()
+    with loading(model.name):
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    if type(config) not in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING:
+        raise DataError(
+            f"the model is of another kind: {config.model_type} is no architecture that reads one text and "
+            "writes another",
+            where=model.name,
+            hint="A sequence-to-sequence model is needed, such as one that translates.",
+        )
+
+
 def _load_converted(folder: Path, name: str, device: str | None) -> TranslationModel:
     from transformers import AutoTokenizer
 

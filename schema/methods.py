@@ -87,6 +87,19 @@ METHODS: Mapping[str, MethodKeys] = {
 }
 """Ways to make data, by name."""
 
+PROJECTION = "projection"
+TEACHER_STUDENT = "teacher-student"
+
+TRANSFER = {
+    "translate_train": PROJECTION,
+    "translated_markers": PROJECTION,
+    "back_translated_markers": PROJECTION,
+    "constrained_decoding": PROJECTION,
+    "generated_candidates": PROJECTION,
+    "distillation": TEACHER_STUDENT,
+}
+"""Methods that carry labels from one language to another: onto translations, or by a teacher."""
+
 
 def has_soft_labels(method: str) -> bool:
     """Say whether the rows of a method also have the probabilities of labels (`tag_probabilities`)."""

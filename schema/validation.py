@@ -61,6 +61,15 @@ def explain(error: ValidationError) -> tuple[str, str | None]:
             missing = next(name for name in accepted if name not in error.instance)
             message = f"the key `{missing}` is missing"
             hint = rule.get("properties", {}).get(missing, {}).get("description")
+        case "dependentRequired":
+            key, missing = next(
+                (key, name)
+                for key, needed in accepted.items()
+                if key in error.instance
+                for name in needed
+                if name not in error.instance
+            )
+            message = f"the key `{key}` has no use without `{missing}`"
         case "enum":
             message, hint = (
                 f"`{error.instance}` is none of its values",

@@ -59,6 +59,7 @@ class Gold:
         report: What was irregular, repaired, read as O or left out.
         hub: Its id on the Hub, if it has one.
         note: What its users should know.
+        left_out: Where sentences that cannot be used stood in each split, from 0.
     """
 
     splits: Mapping[str, tuple[Example, ...]]
@@ -70,6 +71,7 @@ class Gold:
     report: Report
     hub: str | None = None
     note: str = ""
+    left_out: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -107,10 +109,13 @@ def load_gold(source: GoldSource, language_code: str, *, iob2_policy: str = "con
     opened = _open(source, language_code)
     report = Report()
     checker = Checker(report)
-    sound = {}
+    sound: dict[str, list[Sentence]] = {}
+    left_out: dict[str, tuple[int, ...]] = {}
     for split, read in opened.splits.items():
         checker.start_file(opened.names[split])
-        sound[split] = list(_sound(read(report), opened.names[split], checker, report))
+        checked = list(_checked(read(report), opened.names[split], checker, report))
+        sound[split] = [sentence for sentence in checked if sentence is not None]
+        left_out[split] = tuple(place for place, sentence in enumerate(checked) if sentence is None)
         if not sound[split]:
             raise DataError(
                 f"the {split} split has no sentence with sound labels", where=str(opened.names[split])
@@ -131,6 +136,7 @@ def load_gold(source: GoldSource, language_code: str, *, iob2_policy: str = "con
         report=report,
         hub=opened.hub,
         note=known.note if known else "",
+        left_out=left_out,
     )
 
 
@@ -202,10 +208,10 @@ def _file_hash(path: Path) -> bytes:
     return digest.digest()
 
 
-def _sound(
+def _checked(
     sentences: Iterable[Sentence], where: str | Path, checker: Checker, report: Report
-) -> Iterator[Sentence]:
-    """Check all sentences and keep those whose tokens and labels can be used."""
+) -> Iterator[Sentence | None]:
+    """Check all sentences; None stands for each whose tokens or labels cannot be used."""
     for sentence in sentences:
         checker.check(sentence)
         if (
@@ -216,6 +222,7 @@ def _sound(
             yield sentence
         else:
             report.add("sentence left out", file=where, line=sentence.line)
+            yield None
 
 
 def _is_usable(token: str) -> bool:

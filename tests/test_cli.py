@@ -17,7 +17,7 @@ HEAVY = ("datasets", "huggingface_hub", "pyarrow", "numpy", "openai", "rich", "y
 HEAVY += ("langcodes", "regex", "jinja2", "sqlite3", "asyncio")
 COMMANDS = (
     *("init", "clusters", "generate", "build", "validate", "publish", "status", "run"),
-    *("salvage", "curate", "score", "train", "tag", "align", "project", "methods"),
+    *("salvage", "curate", "score", "train", "tag", "align", "project", "methods", "study"),
 )
 PUBLISHED = {"swa_gpt4": {"train": 94, "validation": 28}, "swa_swap": {"train": 54}}
 

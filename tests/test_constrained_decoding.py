@@ -43,6 +43,7 @@ from synthner.schema.errors import DataError, ReleaseError, SynthnerError, Wrong
 from synthner.schema.iob2 import Mention, violations
 from synthner.schema.labels import LabelSet
 from synthner.tests.command_line import done, files_in, refused, start
+from synthner.tests.tiny_encoder import save_tiny_encoder
 from synthner.tests.tiny_translator import DANISH, DICTIONARY, ENGLISH, save_tiny_translator
 from synthner.tests.translated_release import (
     CODES,
@@ -487,3 +488,19 @@ def test_without_the_extra_it_is_said_how_to_install_it(folder, tmp_path, monkey
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(WrongUsageError, match=r"synthner\[train\]"):
         generate(release)
+
+
+@pytest.mark.parametrize("key", ["marker_model", "back"])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("encoder", "encoder: the model is of another kind: xlm-roberta"),
+        ("./none", "there is no folder with a model here"),
+    ],
+)
+def test_models_that_cannot_be_are_named_before_anything_is_translated(folder, tmp_path, key, name, message):
+    save_tiny_encoder(tmp_path / "encoder", [ENGLISH_WORDS])
+    value = {"source": "en", "model": str(folder), "codes": CODES, key: name}
+    release = write_release(tmp_path, "constrained_decoding", value)
+    assert message in refused("generate", folder=tmp_path)
+    assert not answered(release)

@@ -24,8 +24,9 @@ from synthner.projection.translation import TranslationModel, load_translation_m
 from synthner.schema.errors import ReleaseError, SynthnerError, WrongUsageError
 from synthner.schema.iob2 import violations
 from synthner.schema.labels import LabelSet
-from synthner.tests.command_line import done, files_in, start
+from synthner.tests.command_line import done, files_in, refused, start
 from synthner.tests.tiny_candidate_model import save_tiny_candidate_model
+from synthner.tests.tiny_encoder import save_tiny_encoder
 from synthner.tests.tiny_translator import DICTIONARY, ENGLISH, save_tiny_translator
 from synthner.tests.translated_release import (
     CODES,
@@ -269,3 +270,11 @@ def test_without_the_extra_it_is_said_how_to_install_it(folder, tmp_path, monkey
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(WrongUsageError, match=r"synthner\[train\]"):
         generate(release)
+
+
+def test_a_model_that_writes_no_candidates_is_named_before_anything_is_translated(folder, tmp_path):
+    save_tiny_encoder(tmp_path / "encoder", [list(DICTIONARY)])
+    release = write_release(tmp_path, METHOD, settings_of(folder, candidates="encoder"))
+    message = refused("generate", folder=tmp_path)
+    assert "encoder: the model is of another kind: xlm-roberta" in message
+    assert not answered(release)

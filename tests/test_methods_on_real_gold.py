@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
@@ -16,20 +17,22 @@ from synthner.schema.example import Example
 from synthner.schema.iob2 import violations
 from synthner.schema.labels import LabelSet
 from synthner.schema.methods import METHODS as KEYS
+from synthner.schema.validation import json_schema
 from synthner.sources.normal_forms import NormalForms
 from synthner.sources.readers import read_examples
 from synthner.tests.chat_server import ChatServer, completion
-from synthner.tests.command_line import done
+from synthner.tests.command_line import done, refused
 from synthner.tests.guided_model import obedient
 from synthner.tests.test_masked_entity_model import save_tiny_masked_model
-from synthner.tests.test_translated_markers import conll, english_gold, save_translator, settings_of
+from synthner.tests.test_translated_markers import WORDS, conll, english_gold, save_translator
+from synthner.tests.tiny_candidate_model import save_tiny_candidate_model
 from synthner.tests.tiny_encoder import save_tiny_encoder
-from synthner.tests.tiny_translator import DANISH, DICTIONARY, ENGLISH, save_tiny_translator
+from synthner.tests.tiny_translator import DANISH, DICTIONARY, ENGLISH
 
 LABELS = ("PER", "ORG", "LOC", "DATE")
 SIZES = {"train": 40, "dev": 20, "test": 40}
 UNLABELLED = slice(40, 70)
-BY_MARKERS = ("translated_markers", "back_translated_markers")
+NAMES = {"Person": ["Ada", "Bo", "Krogh"], "Location": ["Thy", "Rom", "København"]}
 
 Messages = list[dict[str, str]]
 
@@ -108,32 +111,108 @@ def _conll(examples: list[Example]) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def _settings(method: str, folder: Path) -> dict[str, Any]:
-    """Return what a generator of the method says besides its engine."""
-    if method == "few_shot_tagging":
-        return {method: {"text": "text.txt", "license": "cc-by-4.0"}, "datapoints": 3}
-    if method == "masked_entity_model":
-        return {method: {"model": str(save_tiny_masked_model(folder / "masked")), "epochs": 1}}
-    if method == "back_translation":
-        model = save_tiny_translator(folder / "translator", steps=60)
-        return {method: {"there": str(model), "pivot": ENGLISH, "codes": {"yor": DANISH}, "temperature": 1.5}}
-    if method == "translate_train" or method in BY_MARKERS:
-        return {"languages": ["yor"], method: _of_another_language(method, folder)}
-    if method in ("seeded", "attribute_guided"):
-        return {"calls": {"train": 6}, "examples": 3, "datapoints": 2}
-    return {"calls": {"train": 20}} if method == "entity_guided" else {}
+class Models:
+    """Tiny models, each made when a method first asks for it, and kept for those that follow."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @cached_property
+    def translator(self) -> str:
+        """A model that translates words of a small dictionary, and keeps brackets."""
+        return str(save_translator(self._folder / "translator"))
+
+    @cached_property
+    def candidates(self) -> str:
+        """A model that writes the entities of a translation."""
+        words = [word for word in WORDS if word.islower()]
+        return str(save_tiny_candidate_model(self._folder / "candidates", NAMES, words, steps=200))
+
+    @cached_property
+    def encoder(self) -> str:
+        """An encoder that aligns words."""
+        return str(save_tiny_encoder(self._folder / "encoder", [list(DICTIONARY)]))
+
+    @cached_property
+    def masked(self) -> str:
+        """A masked language model."""
+        return str(save_tiny_masked_model(self._folder / "masked"))
 
 
-def _of_another_language(method: str, folder: Path) -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def models(tmp_path_factory) -> Models:
+    return Models(tmp_path_factory.mktemp("models"))
+
+
+def _translating(models: Models, **more: Any) -> dict[str, Any]:
     """Return the settings of a method that translates gold of another language."""
-    codes = {"en": ENGLISH, "yor": DANISH}
-    if method in BY_MARKERS:
-        return {**settings_of(save_translator(folder / "translator")), "codes": codes}
-    model = save_tiny_translator(folder / "translator", steps=200)
+    return {
+        "source": "en",
+        "model": models.translator,
+        "codes": {"en": ENGLISH, "yor": DANISH},
+        "beams": 1,
+        **more,
+    }
+
+
+TEXT = {"text": "text.txt", "license": "cc-by-4.0"}
+OF_ANOTHER_LANGUAGE: dict[str, Callable[[Models], dict[str, Any]]] = {
     # The translations are no use, and statistics would find so; an encoder links words all the same.
-    encoder = save_tiny_encoder(folder / "encoder", [list(DICTIONARY)])
-    links = {"aligner": "simalign", "aligner_model": str(encoder), "keep": "all"}
-    return {"source": "en", "model": str(model), "codes": codes, "beams": 1, **links}
+    "translate_train": lambda models: _translating(
+        models, aligner="simalign", aligner_model=models.encoder, keep="all"
+    ),
+    "translated_markers": _translating,
+    "back_translated_markers": _translating,
+    "constrained_decoding": lambda models: _translating(models, keep="all"),
+    "generated_candidates": lambda models: _translating(
+        models, candidates=models.candidates, candidate_beams=5, keep="all"
+    ),
+    "distillation": lambda _models: {**TEXT, "teachers": [{"gold": "en"}]},
+}
+"""The settings of methods that begin with gold of another language."""
+
+# A tiny model translates nothing but what it was taught.
+OF_TAUGHT_WORDS = {
+    "translated_markers",
+    "back_translated_markers",
+    "constrained_decoding",
+    "generated_candidates",
+}
+
+GENERATORS: dict[str, Callable[[Models], dict[str, Any]]] = {
+    "seeded": lambda _models: {"calls": {"train": 6}, "examples": 3, "datapoints": 2},
+    "attribute_guided": lambda _models: {"calls": {"train": 6}, "examples": 3, "datapoints": 2},
+    "entity_guided": lambda _models: {"calls": {"train": 20}},
+    "few_shot_tagging": lambda _models: {"few_shot_tagging": TEXT, "datapoints": 3},
+    "paraphrase": lambda _models: {},
+    "simple_augmentation": lambda _models: {},
+    "cluster_replacement": lambda _models: {},
+    "masked_entity_model": lambda models: {"masked_entity_model": {"model": models.masked, "epochs": 1}},
+    "back_translation": lambda models: {
+        "back_translation": {
+            "there": models.translator,
+            "pivot": ENGLISH,
+            "codes": {"yor": DANISH},
+            "temperature": 1.5,
+        }
+    },
+    **{
+        method: lambda models, method=method: {
+            "languages": ["yor"],
+            method: OF_ANOTHER_LANGUAGE[method](models),
+        }
+        for method in OF_ANOTHER_LANGUAGE
+    },
+}
+"""What a generator of each method says besides its engine."""
+
+
+def _english(method: str, shared: Path) -> str:
+    """Return the English gold that a method begins with."""
+    if method in OF_TAUGHT_WORDS:
+        return conll(english_gold(25))
+    pud = shared / "data" / "uner" / "en_pud" / "en_pud-ud-test.iob2.gz"
+    return _conll(list(islice(read_examples(pud), 60)))
 
 
 def _answering(method: str, known: list[Example]) -> Callable[[Messages, Iterator[int]], str]:
@@ -148,13 +227,13 @@ def _answering(method: str, known: list[Example]) -> Callable[[Messages, Iterato
 
 
 @pytest.mark.parametrize("method", sorted(METHODS))
-def test_from_real_gold_to_a_published_config(tmp_path, shared, yoruba, server, method):
+def test_from_real_gold_to_a_published_config(tmp_path, shared, yoruba, server, models, method):
     for split in SIZES:
         (tmp_path / f"{split}.conll").write_text(_conll(yoruba[split]), encoding="utf-8")
     (tmp_path / "text.txt").write_text(
         "".join(" ".join(example.tokens) + "\n" for example in yoruba["more"]), encoding="utf-8"
     )
-    generator: dict[str, Any] = {"method": method, **_settings(method, tmp_path)}
+    generator: dict[str, Any] = {"method": method, **GENERATORS[method](models)}
     if KEYS[method].asks_model:
         answering, numbers = _answering(method, yoruba["more"]), count()
         server.answer = lambda number: completion(
@@ -177,15 +256,8 @@ def test_from_real_gold_to_a_published_config(tmp_path, shared, yoruba, server, 
         },
         "generators": {"made": generator},
     }
-    if "source" in generator.get(method, {}):
-        english = shared / "data" / "uner" / "en_pud" / "en_pud-ud-test.iob2.gz"
-        # A tiny model keeps brackets only in what it was taught.
-        source = (
-            conll(english_gold())
-            if method in BY_MARKERS
-            else _conll(list(islice(read_examples(english), 60)))
-        )
-        (tmp_path / "en.conll").write_text(source, encoding="utf-8")
+    if method in OF_ANOTHER_LANGUAGE:
+        (tmp_path / "en.conll").write_text(_english(method, shared), encoding="utf-8")
         release["languages"]["en"] = {"gold": {"files": {"train": "en.conll"}, "license": "cc-by-sa-3.0"}}
     (tmp_path / "release.yaml").write_text(json.dumps(release, ensure_ascii=False), encoding="utf-8")
 
@@ -206,3 +278,28 @@ def test_from_real_gold_to_a_published_config(tmp_path, shared, yoruba, server, 
         assert comparable(row["tokens"]) not in held
         mentions += sum(tag.startswith("B-") for tag in tags)
     assert mentions
+
+
+def _needs_settings(method: str) -> bool:
+    schema = json_schema("release")["$defs"]
+    settings = schema["generator"]["properties"].get(method, {})
+    return bool(schema.get(settings.get("$ref", "").rpartition("/")[2], settings).get("required"))
+
+
+@pytest.mark.parametrize("method", sorted(filter(_needs_settings, METHODS)))
+def test_a_method_that_is_told_nothing_says_what_it_must_be_told(tmp_path, method):
+    gold = {"files": {"train": "train.conll"}, "license": "cc0-1.0"}
+    (tmp_path / "train.conll").write_text("Ada B-PER\nsings O\n", encoding="utf-8")
+    generator = {"method": method, "languages": ["da"]}
+    if KEYS[method].asks_model:
+        generator |= {"engine": "openai", "model": "scripted"}
+    release = {
+        "name": "synth-ner",
+        "seed": 5,
+        "languages": {"da": {"gold": gold}, "en": {"gold": gold}},
+        "generators": {"made": generator},
+    }
+    (tmp_path / "release.yaml").write_text(json.dumps(release), encoding="utf-8")
+    message = refused("generate", "--dry-run", folder=tmp_path)
+    assert method in message
+    assert re.search("is missing|is named", message)

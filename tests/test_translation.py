@@ -268,3 +268,4 @@ def test_without_a_connection_it_is_said_that_the_model_is_not_there(tmp_path):
     ).stdout
     assert told.startswith("some/model: the Hub cannot be reached, and the model is not in the cache")
     assert "name a folder" in told
+    assert "If it is a folder: there is none at some/model." in told

@@ -94,9 +94,9 @@ def weigh(systems: tuple[System, ...], gold: Tags | None, *, seed: int) -> Evide
     """
     if gold is None or len(gold) < 2:
         return Evidence(systems, {system: _interval_without_gold(system) for system in systems}, (), False)
-    counts = {system: _counts(system, gold) for system in systems}
+    counts = {system: counts_of(system, gold) for system in systems}
     intervals = {system: interval_over_runs(of_runs, seed=seed) for system, of_runs in counts.items()}
-    return Evidence(systems, intervals, _compare(counts, seed), True)
+    return Evidence(systems, intervals, compare(counts, list(_pairs(systems)), seed=seed), True)
 
 
 def _interval_without_gold(system: System) -> tuple[float, float]:
@@ -116,7 +116,16 @@ def _interval_without_gold(system: System) -> tuple[float, float]:
     return max(0.0, system.f1.mean - margin), min(1.0, system.f1.mean + margin)
 
 
-def _counts(system: System, gold: Tags) -> Counts:
+def counts_of(system: System, gold: Tags) -> Counts:
+    """Return the counts of the runs of a system: for each run, one row a test sentence.
+
+    Args:
+        system: The system.
+        gold: The gold tags of the test sentences by id.
+
+    Raises:
+        DataError: If the predictions are not of these sentences.
+    """
     return np.stack([_counts_of_run(run, gold) for run in system.counted])
 
 
@@ -141,8 +150,19 @@ def _counts_of_run(run: Run, gold: Tags) -> Integers:
 _OTHER_GOLD = "Is this the gold that the run was tested on? If so, delete the run and evaluate again."
 
 
-def _compare(counts: Mapping[System, Counts], seed: int) -> tuple[Comparison, ...]:
-    pairs = list(_pairs(tuple(counts)))
+def compare(
+    counts: Mapping[System, Counts], pairs: Sequence[tuple[str, System, System]], *, seed: int
+) -> tuple[Comparison, ...]:
+    """Compare systems on the same sentences, by paired bootstraps.
+
+    Args:
+        counts: The counts of all systems.
+        pairs: Which are compared: the kind of the comparison, and two systems.
+        seed: Decides the resampled test sets.
+
+    Returns:
+        The comparisons, in the order of the pairs; p-values are adjusted for all of a kind.
+    """
     if not pairs:
         return ()
     # All at once: the draws of sentences, which take most of the time, are the same for all pairs.

@@ -10,6 +10,7 @@ import io
 import math
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, cast
@@ -23,15 +24,16 @@ from .text import language_name, legible, size_asked
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
-# 4.5 : 1 on white, and 4 : 1 on the darkest pages.
-_INK = "#767676"
+INK = "#767676"
+"""Of text and axes: 4.5 : 1 on white, and 4 : 1 on the darkest pages."""
 # After Okabe and Ito (2008), darkened or lightened to be seen on both; black, for gold, has become blue.
 _COLOURS = ("#2f7fc1", "#d55e00", "#12966e", "#b565a7", "#a67c00", "#5b9bb5", "#c04a5a")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
 _STYLES: dict[str, Any] = {SCRATCH: "-", FINE_TUNED: "--"}
-# Where nothing of a source is learned there is a point at size 0, and no curve.
-_POINTS = {ZERO_SHOT: "*", TRANSLATE_TEST: "d"}
+POINTS = {ZERO_SHOT: "*", TRANSLATE_TEST: "d"}
+"""Where nothing of a source is learned there is a point at size 0, and no curve."""
 
 _STYLE: dict[str, Any] = {
     "svg.hashsalt": "synthner",
@@ -39,16 +41,16 @@ _STYLE: dict[str, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 9,
-    "text.color": _INK,
-    "axes.labelcolor": _INK,
-    "axes.edgecolor": _INK,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": INK,
     "axes.titlesize": 9.5,
     "axes.linewidth": 0.8,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    "grid.color": _INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "grid.color": INK,
     "grid.alpha": 0.25,
     "grid.linewidth": 0.6,
     "lines.linewidth": 1.6,
@@ -58,7 +60,7 @@ _STYLE: dict[str, Any] = {
     "path.simplify": False,
 }
 
-_PANEL = (3.5, 2.7)
+PANEL = (3.5, 2.7)
 _PIXELS_PER_INCH = 160
 _COLUMNS_OF_OVERVIEW = 3
 # How far left of the smallest size 0 stands, in powers of ten.
@@ -98,7 +100,7 @@ def learning_curves(evidence: Evidence) -> Picture:
     """Draw F1 of a language by size: one panel a tagger and setting, one curve a source."""
     taggers = sorted({system.tagger for system in evidence.systems if system.setting != PREDICTIONS})
     panels = [
-        _Panel(f"{tagger} · {_title(setting)}", tagger, (setting,), (evidence,))
+        _Panel(f"{tagger} · {title_of(setting)}", tagger, (setting,), (evidence,))
         for tagger in taggers
         for setting in _settings_drawn(evidence.systems, tagger)
     ]
@@ -127,8 +129,8 @@ class _Panel:
     @property
     def systems(self) -> list[System]:
         wanted = {*self.settings, PREDICTIONS}
-        if any(setting == FINE_TUNED or setting in _POINTS for setting in self.settings):
-            wanted.update(_POINTS)
+        if any(setting == FINE_TUNED or setting in POINTS for setting in self.settings):
+            wanted.update(POINTS)
         if self.adds_to_gold:
             wanted.add(SCRATCH)
         return [
@@ -146,7 +148,7 @@ class _Panel:
         curves: dict[tuple[str, str], list[System]] = {}
         for system in self.systems:
             is_drawn = system.setting in self.settings or (self.adds_to_gold and system.is_organic)
-            if is_drawn and system.setting not in _POINTS and system.true_size:
+            if is_drawn and system.setting not in POINTS and system.true_size:
                 curves.setdefault((system.setting, system.source), []).append(system)
         for (setting, source), systems in curves.items():
             yield setting, source, systems
@@ -155,7 +157,7 @@ class _Panel:
 def _settings_drawn(systems: Sequence[System], tagger: str) -> list[str]:
     """Return the settings that have a panel: what has no curve is a point in that of fine-tuning."""
     settings = in_order_of_settings(system.setting for system in systems if system.tagger == tagger)
-    points = [setting for setting in settings if setting in _POINTS]
+    points = [setting for setting in settings if setting in POINTS]
     shown_elsewhere = points if FINE_TUNED in settings else points[1:]
     return [setting for setting in settings if setting not in shown_elsewhere]
 
@@ -165,25 +167,20 @@ def _overview_settings(systems: Sequence[System], tagger: str) -> tuple[str, ...
     return tuple(each for each in settings if each in _STYLES) or tuple(settings[:1])
 
 
-def _title(setting: str) -> str:
+def title_of(setting: str) -> str:
+    """Return what a setting is called in a figure."""
     return {SCRATCH: "from scratch", ZERO_SHOT: "zero-shot"}.get(setting, setting)
 
 
 def _draw(panels: Sequence[_Panel], columns: int) -> Picture:
-    import matplotlib as mpl
     from matplotlib.figure import Figure
 
     columns = min(columns, len(panels))
     rows = math.ceil(len(panels) / columns)
     sources = in_order_of_sources(system.source for panel in panels for system in panel.systems)
-    looks = {source: _Look.of(number) for number, source in enumerate(sources)}
-    with mpl.rc_context(), warnings.catch_warnings():
-        mpl.rcdefaults()
-        for name, value in _STYLE.items():
-            mpl.rcParams[cast(Any, name)] = value
-        # SVG leaves letters to whoever shows it; in PNG those of a script that the font lacks are boxes.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        width, height = _PANEL
+    looks = {source: Look.of(number) for number, source in enumerate(sources)}
+    with styled():
+        width, height = PANEL
         figure = Figure(figsize=(width * max(columns, 1.4), height * rows + 0.5), layout="constrained")
         grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
         places = [axes for line in grid for axes in line]
@@ -193,21 +190,38 @@ def _draw(panels: Sequence[_Panel], columns: int) -> Picture:
             axes.set_axis_off()
         for line in grid:
             line[0].set_ylabel("micro-F1")
-        _add_legend(figure, panels, looks)
-        return Picture(svg=_saved(figure, "svg"), png=_saved(figure, "png"))
+        add_legend(figure, _legend(panels, looks))
+        return picture_of(figure)
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw in the style of reports, whatever the user's settings are."""
+    import matplotlib as mpl
+
+    with mpl.rc_context(), warnings.catch_warnings():
+        mpl.rcdefaults()
+        for name, value in _STYLE.items():
+            mpl.rcParams[cast(Any, name)] = value
+        # SVG leaves letters to whoever shows it; in PNG those of a script that the font lacks are boxes.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        yield
 
 
 @dataclass(frozen=True)
-class _Look:
+class Look:
+    """What tells a curve from others."""
+
     colour: str
     marker: str
 
     @classmethod
-    def of(cls, number: int) -> _Look:
+    def of(cls, number: int) -> Look:
+        """Return that of the curve with a number."""
         return cls(_COLOURS[number % len(_COLOURS)], _MARKERS[number % len(_MARKERS)])
 
 
-def _draw_panel(axes: Axes, panel: _Panel, looks: Mapping[str, _Look]) -> None:
+def _draw_panel(axes: Axes, panel: _Panel, looks: Mapping[str, Look]) -> None:
     intervals = panel.evidence[0].intervals
     sizes: set[int] = set()
     for setting, source, systems in panel.curves():
@@ -221,18 +235,18 @@ def _draw_panel(axes: Axes, panel: _Panel, looks: Mapping[str, _Look]) -> None:
             axes.fill_between(places, low, high, color=look.colour, alpha=0.14, linewidth=0)
         axes.vlines(places, low, high, color=look.colour, linewidth=1, alpha=0.6)
         sizes |= {system.size or system.true_size or 1 for system in systems}
-    ticks = _thinned(sizes)
+    ticks = ticks_of(sizes)
     left = math.log10(min(sizes)) - _ROOM_FOR_ZERO if sizes else 0.0
     for system in panel.systems:
         low, high = intervals[system]
-        if system.setting in _POINTS:
-            axes.axhline(system.f1.mean, color=_INK, linewidth=1, linestyle=":")
+        if system.setting in POINTS:
+            axes.axhline(system.f1.mean, color=INK, linewidth=1, linestyle=":")
             axes.errorbar(
                 [left],
                 [system.f1.mean],
                 yerr=[[max(0.0, system.f1.mean - low)], [max(0.0, high - system.f1.mean)]],
-                color=_INK,
-                marker=_POINTS[system.setting],
+                color=INK,
+                marker=POINTS[system.setting],
                 markersize=8,
             )
             ticks[left] = "0"
@@ -242,12 +256,12 @@ def _draw_panel(axes: Axes, panel: _Panel, looks: Mapping[str, _Look]) -> None:
     axes.set_ylim(0, 1)
     axes.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1])
     axes.grid(axis="y")
-    axes.set_title(_short(panel.title), loc="left")
+    axes.set_title(short(panel.title), loc="left")
     axes.set_xlabel("gold sentences" if panel.adds_to_gold else "training sentences")
 
 
-def _thinned(sizes: Collection[int]) -> dict[float, str]:
-    """Return ticks by their place, without those that would stand on another's label."""
+def ticks_of(sizes: Collection[int]) -> dict[float, str]:
+    """Return ticks by their place, a power of ten, without those that would stand on another's label."""
     ticks: dict[float, str] = {}
     for size in sorted(sizes):
         place = math.log10(size)
@@ -256,7 +270,7 @@ def _thinned(sizes: Collection[int]) -> dict[float, str]:
     return ticks
 
 
-def _add_legend(figure: Figure, panels: Sequence[_Panel], looks: Mapping[str, _Look]) -> None:
+def _legend(panels: Sequence[_Panel], looks: Mapping[str, Look]) -> list[tuple[str, Line2D]]:
     from matplotlib.lines import Line2D
 
     curves = [(setting, source) for panel in panels for setting, source, _ in panel.curves()]
@@ -274,31 +288,41 @@ def _add_legend(figure: Figure, panels: Sequence[_Panel], looks: Mapping[str, _L
     ]
     shown = {system.setting for panel in panels for system in panel.systems}
     entries += [
-        (setting, Line2D([], [], color=_INK, marker=marker, markersize=8, linestyle=":"))
-        for setting, marker in _POINTS.items()
+        (setting, Line2D([], [], color=INK, marker=marker, markersize=8, linestyle=":"))
+        for setting, marker in POINTS.items()
         if setting in shown
     ]
     if any(len(panel.settings) > 1 for panel in panels):
         entries += [
-            (_title(setting), Line2D([], [], color=_INK, linestyle=style))
+            (title_of(setting), Line2D([], [], color=INK, linestyle=style))
             for setting, style in _STYLES.items()
             if any(setting == drawn for drawn, _ in curves)
         ]
+    return entries
+
+
+def add_legend(figure: Figure, entries: Sequence[tuple[str, Line2D]], *, columns: int = 4) -> None:
+    """Put a legend below a figure: names, and the lines that they are of."""
     # A label that begins with _ would be left out: names are put in when the legend is there.
     legend = figure.legend(
         [line for _, line in entries],
         [str(number) for number in range(len(entries))],
         loc="outside lower center",
-        ncols=min(4, max(1, len(entries))),
+        ncols=min(columns, max(1, len(entries))),
     )
     for text, (label, _) in zip(legend.get_texts(), entries, strict=True):
-        text.set_text(_short(label))
+        text.set_text(short(label))
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
     """Return a text that leaves room for the curves."""
     shown = legible(text)
     return shown if len(shown) <= _LONGEST_LABEL else f"{shown[: _LONGEST_LABEL - 1]}…"
+
+
+def picture_of(figure: Figure) -> Picture:
+    """Return a figure in both formats, the same bytes for the same figure."""
+    return Picture(svg=_saved(figure, "svg"), png=_saved(figure, "png"))
 
 
 def _saved(figure: Figure, kind: str) -> bytes:

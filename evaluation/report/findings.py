@@ -36,7 +36,7 @@ def findings(evidence: Evidence) -> list[str]:
         found.insert(
             0, f"**Nothing is separated**: in none of {tests} is the adjusted p-value below {LEVEL}."
         )
-    return found + list(_caveats(evidence))
+    return found + list(caveats(evidence))
 
 
 def _sentences_of_sources(compared: Sequence[Comparison]) -> Iterator[str]:
@@ -110,7 +110,8 @@ def _sentences_of_lift(compared: Sequence[Comparison]) -> Iterator[str]:
             )
 
 
-def _caveats(evidence: Evidence) -> Iterator[str]:
+def caveats(evidence: Evidence) -> Iterator[str]:
+    """Say which systems had one seed, and which have collapsed runs."""
     single = sum(len(system.counted) == 1 and system.setting != PREDICTIONS for system in evidence.systems)
     if single:
         whose = (

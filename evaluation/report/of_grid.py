@@ -11,7 +11,7 @@ from ...schema.manifest import MANIFEST, read_manifest
 from ..grid.cells import Plan
 from ..grid.data import GridData
 from ..grid.progress import repetition, result_of
-from .write import Known, ReportWritten, write_report
+from .write import GoldTags, Known, ReportWritten, write_report
 
 
 def report_on_grid(
@@ -32,6 +32,22 @@ def report_on_grid(
         WrongUsageError: If the extra `report` is not installed.
         DataError: If no cell has a result, or one cannot be used.
     """
+    return write_report(
+        data.grid.runs,
+        folder,
+        title=title,
+        seed=data.grid.seed,
+        paper=paper,
+        known=Known(gold_tags_of(data), ids_of_results(plan, data), _manifest(data.grid.dataset)),
+    )
+
+
+def ids_of_results(plan: Plan, data: GridData) -> list[str]:
+    """Return the ids of the results that a grid has, those of repeated runs included.
+
+    Raises:
+        DataError: If there is none.
+    """
     runs = data.grid.runs
     only = []
     for cell in plan.cells:
@@ -48,6 +64,11 @@ def report_on_grid(
             where=str(runs),
             hint="Run `synthner evaluate`.",
         )
+    return only
+
+
+def gold_tags_of(data: GridData) -> GoldTags:
+    """Return what gives the gold tags of a grid's test sentences."""
 
     def gold_tags(language: str, test_sha256: str) -> Mapping[str, Sequence[str]] | None:
         test = data.test(language)
@@ -55,14 +76,7 @@ def report_on_grid(
             return None
         return {example.id: example.ner_tags for example in test.examples}
 
-    return write_report(
-        runs,
-        folder,
-        title=title,
-        seed=data.grid.seed,
-        paper=paper,
-        known=Known(gold_tags, only, _manifest(data.grid.dataset)),
-    )
+    return gold_tags
 
 
 def _manifest(dataset: Path) -> Mapping[str, Any] | None:

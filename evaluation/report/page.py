@@ -145,7 +145,7 @@ def page(title: str, systems: Sequence[System], sections: Sequence[Section], *, 
         sections: Its parts.
         seed: That of the resampled test sets.
     """
-    parts = [f"# {prose(title)}", _summary(systems), *map(_written, sections), _method(systems, seed)]
+    parts = [f"# {prose(title)}", _summary(systems), *map(written, sections), _method(systems, seed)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -200,7 +200,8 @@ def _summary(systems: Sequence[System]) -> str:
     return " ".join(lines)
 
 
-def _written(section: Section) -> str:
+def written(section: Section) -> str:
+    """Write a part of a page; its figure is in `figures`, and its tables are in `tables`."""
     parts = [f"## {section.heading}", *section.paragraphs]
     if section.figure:
         stem, alternative = section.figure

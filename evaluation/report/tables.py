@@ -266,7 +266,7 @@ def lift(evidence: Evidence, name: str) -> Table:
                 *(
                     _difference(known)
                     if known
-                    else (_signed(system.f1.mean - alone.f1.mean), NONE, NONE, NONE)
+                    else (signed(system.f1.mean - alone.f1.mean), NONE, NONE, NONE)
                 ),
             )
         )
@@ -407,14 +407,15 @@ def _error(kind: str) -> Callable[[Mapping[str, Any]], float]:
     return lambda scores: scores["errors"][kind]
 
 
-def _signed(difference: float) -> str:
+def signed(difference: float) -> str:
+    """Write a difference with its sign: `+.041`."""
     text = decimal(difference, 3)
     return text if text.startswith("−") or not text.strip(".0") else f"+{text}"
 
 
 def _difference(compared: Comparison) -> tuple[str, str, str, str]:
     return (
-        _signed(compared.difference),
+        signed(compared.difference),
         interval(compared.interval, 3),
         p_value(compared.adjusted_p_value),
         p_value(compared.t_test.p_value if compared.t_test else None),

@@ -90,7 +90,8 @@ METHODS: dict[str, Method] = {
     ),
     "translate_train": Method(
         summary="Translates gold of another language, and projects its labels by word alignments.",
-        needs="gold of another language, a translation model, and the extras `train` and `align`",
+        needs="gold of another language, translations or a model that makes them, and the extras `train` and "
+        "`align`",
         plan=translate_train.plan,
         answering=translate_train.answering,
         reading=translate_train.reading,

@@ -14,7 +14,13 @@ from typing import Any
 from ...projection.constrained_decoding import BracketDecoder, arranged, projected
 from ...projection.model_folders import NamedModel, named_model
 from ...projection.outcome import labelled
-from ...projection.translation import BATCH_SIZE, TranslationModel, Translator, load_translation_model
+from ...projection.translation import (
+    BATCH_SIZE,
+    TranslationModel,
+    Translator,
+    load_translation_model,
+    require_scoring_model,
+)
 from ...schema.errors import ReleaseError
 from ..calls import Call, canonical_json
 from ..engines.local_models import in_memory
@@ -64,6 +70,9 @@ def answering(context: MethodContext) -> Answers:
     """
     work = _Work(context)
     translate, decode = work.gold.translations(), work.decoding()
+    # It would be a pity to learn of it when everything is translated.
+    for model in work.scoring_models:
+        require_scoring_model(model)
     return answers_by_step({TRANSLATE: lambda: translate, DECODE: lambda: decode})
 
 
@@ -119,6 +128,11 @@ class _Work:
         yield from self.gold.further_calls(
             step=DECODE, after=1, decides=decides, about=[None] * len(self.gold.translated()), datapoints=1
         )
+
+    @property
+    def scoring_models(self) -> Sequence[NamedModel]:
+        """The models that say how likely brackets and their way back are."""
+        return self.marker_model, self._back
 
     def decoding(self) -> Answers:
         """Return what answers the calls of the second round."""

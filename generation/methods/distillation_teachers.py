@@ -149,9 +149,67 @@ def named_teachers(context: MethodContext) -> list[NamedTeacher]:
             "or `{model: FOLDER}`.",
         )
     return [
-        _saved(context, value) if "model" in value else _trained(context, place, value)
+        saved_teacher(context, value)
+        if "model" in value
+        else _of_common_types(context, trained_teacher(context, value, f"distillation.teachers.{place}"))
         for place, value in enumerate(named)
     ]
+
+
+def saved_teacher(context: MethodContext, value: Mapping[str, Any]) -> SavedTeacher:
+    """Return a tagger that somebody has trained.
+
+    Args:
+        context: The config.
+        value: What the release says of it.
+
+    Raises:
+        DataError: If there is none.
+        WrongUsageError: If what it needs is not installed.
+    """
+    from ...evaluation.teachers import crf_in
+
+    name = value["model"].replace("{language}", context.config.language.code)
+    crf = crf_in(context.folder / Path(name).expanduser())
+    if crf is not None:
+        return SavedTeacher(name, crf, value.get("language"))
+    require_train_extra("a tagger that is an encoder", context.config.name)
+    model = named_model(name, value.get("revision"), beside=context.folder)
+    return SavedTeacher(name, model, value.get("language"))
+
+
+def trained_teacher(context: MethodContext, value: Mapping[str, Any], key: str) -> TrainedTeacher:
+    """Return a tagger that is trained here.
+
+    Args:
+        context: The config.
+        value: What the release says of it.
+        key: Where it says so, for errors.
+
+    Raises:
+        ReleaseError: If a setting is wrong, or there is nothing to learn.
+        DataError: If gold of its language cannot be had, or there is no such encoder.
+        WrongUsageError: If what it needs is not installed.
+    """
+    language, encoder = value["gold"], value.get("encoder")
+    gold = _gold_of(context, language, f"{key}.gold")
+    name = f"{encoder or 'CRF'} on gold of {language}"
+    model = settings = None
+    if encoder is not None:
+        require_train_extra("a tagger that is an encoder", context.config.name)
+        from ...evaluation.encoder.settings import settings_by_recipe
+
+        model = named_model(encoder, value.get("revision"), beside=context.folder)
+        seed = Random(f"{context.seed}/{language}/teacher").getrandbits(32)  # noqa: S311 - no secret
+        try:
+            settings = settings_by_recipe(
+                value.get("recipe", RECIPE), model.name, changes=value.get("settings"), seed=seed
+            )
+        except SynthnerError as error:
+            raise ReleaseError(
+                f"{key}: {error.message}", where=context.config.name, hint=error.hint
+            ) from error
+    return TrainedTeacher(name, language, gold, model, settings, context.folder / "work" / "teachers")
 
 
 def weights_of(
@@ -197,7 +255,7 @@ def _by_similarity(
                 where=context.config.name,
                 hint="Name it as the teacher's `language`: gold of it tells what the language looks like.",
             )
-        gold = _gold_of(context, teacher.language, teacher.name)
+        gold = _gold_of(context, teacher.language, f"distillation.{teacher.name}")
         of_languages[teacher.language] = [example.tokens for example in gold.splits[SPLIT]]
     found = similarities(text, of_languages)
     # Teachers of the same language share its weight. What is rounded is the same on any machine.
@@ -207,55 +265,26 @@ def _by_similarity(
     return [weight / sum(rounded) for weight in rounded]
 
 
-def _saved(context: MethodContext, value: Mapping[str, Any]) -> SavedTeacher:
-    from ...evaluation.teachers import crf_in
-
-    name = value["model"].replace("{language}", context.config.language.code)
-    crf = crf_in(context.folder / Path(name).expanduser())
-    if crf is not None:
-        return SavedTeacher(name, crf, value.get("language"))
-    require_train_extra("a teacher that is an encoder", context.config.name)
-    model = named_model(name, value.get("revision"), beside=context.folder)
-    return SavedTeacher(name, model, value.get("language"))
-
-
-def _trained(context: MethodContext, place: int, value: Mapping[str, Any]) -> TrainedTeacher:
+def _of_common_types(context: MethodContext, teacher: TrainedTeacher) -> TrainedTeacher:
     from ...evaluation.teachers import check_types
 
-    language, encoder = value["gold"], value.get("encoder")
-    gold = _gold_of(context, language, f"teachers.{place}.gold")
-    name = f"{encoder or 'CRF'} on gold of {language}"
-    check_types(f"{context.config.name}: {name}", gold.labels.names, context.gold.labels.names)
-    model = settings = None
-    if encoder is not None:
-        require_train_extra("a teacher that is an encoder", context.config.name)
-        from ...evaluation.encoder.settings import settings_by_recipe
-
-        model = named_model(encoder, value.get("revision"), beside=context.folder)
-        seed = Random(f"{context.seed}/{language}/teacher").getrandbits(32)  # noqa: S311 - no secret
-        try:
-            settings = settings_by_recipe(
-                value.get("recipe", RECIPE), model.name, changes=value.get("settings"), seed=seed
-            )
-        except SynthnerError as error:
-            raise ReleaseError(
-                f"distillation.teachers.{place}: {error.message}", where=context.config.name, hint=error.hint
-            ) from error
-    return TrainedTeacher(name, language, gold, model, settings, context.folder / "work" / "teachers")
+    labels = context.gold.labels.names
+    check_types(f"{context.config.name}: {teacher.name}", teacher.gold.labels.names, labels)
+    return teacher
 
 
-def _gold_of(context: MethodContext, language: str, what: str) -> Gold:
+def _gold_of(context: MethodContext, language: str, key: str) -> Gold:
     try:
         gold = context.gold_of(language)
     except KeyError as error:
         raise ReleaseError(
-            f"distillation.{what}: `{language}` is no language of this release",
+            f"{key}: `{language}` is no language of this release",
             where=context.config.name,
             hint="Name it and its gold under `languages`; a generator leaves it out by its own `languages`.",
         ) from error
     if not gold.splits.get(SPLIT):
         raise ReleaseError(
-            f"distillation.{what}: gold of `{language}` has no train split to learn from",
+            f"{key}: gold of `{language}` has no train split to learn from",
             where=context.config.name,
             hint=nearest(SPLIT, gold.splits),
         )

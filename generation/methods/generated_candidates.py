@@ -20,7 +20,12 @@ from ...projection.candidate_generation import BEAMS, SENTENCE, SLOTS, TYPE, Can
 from ...projection.generated import Words, best_free, generated_candidates
 from ...projection.model_folders import NamedModel, named_model
 from ...projection.outcome import labelled
-from ...projection.translation import BATCH_SIZE, TranslationModel, load_translation_model
+from ...projection.translation import (
+    BATCH_SIZE,
+    TranslationModel,
+    load_translation_model,
+    require_scoring_model,
+)
 from ...projection.translation_scores import TranslationScores
 from ...schema.errors import ReleaseError
 from ...schema.example import Example
@@ -81,6 +86,9 @@ def answering(context: MethodContext) -> Answers:
     """
     work = _Work(context)
     translate, generate, match = work.gold.translations(), work.generation(), work.matching()
+    # It would be a pity to learn of it when everything is translated.
+    for model in (work.gold.settings.model, work.generator):
+        require_scoring_model(model)
     return answers_by_step({TRANSLATE: lambda: translate, GENERATE: lambda: generate, MATCH: lambda: match})
 
 

@@ -30,8 +30,6 @@ NOT_TRANSLATED = "there is no translation"
 
 _OF_MODELS = ("model", "model_revision", "codes", "beams", "temperature", "batch_size")
 
-_LEFT_OUT = "sentence left out"
-
 
 def gold_in_translation(context: MethodContext) -> GoldInTranslation:
     """Return gold of the source in translation: by a model, or from a file where the release names one.
@@ -63,8 +61,7 @@ class GivenTranslations(GoldInTranslation):
         name: str = context.config.generator.method_settings[KEY]
         name = name.replace("{language}", context.config.language.code).replace("{source}", source)
         self._path = context.folder / name
-        given = list(read_translations(self._path))
-        self._check_number(given)
+        given = self._of_usable(list(read_translations(self._path)))
         if any(each.words is None for each in given):
             check_words_are_apart(context)
         self._given = [given[place] for place in self.source.places]
@@ -132,29 +129,27 @@ class GivenTranslations(GoldInTranslation):
         found = tuple(translated_words(text, known) if words is None else words)
         return TranslatedSentence(example, found, None if found else NOT_TRANSLATED)
 
-    def _check_number(self, given: list[GivenTranslation]) -> None:
+    def _of_usable(self, given: list[GivenTranslation]) -> list[GivenTranslation]:
+        """Return the translations of the sentences of gold that can be used.
+
+        A file may have those of the others, too: it was made from the file that gold is read from.
+        """
         gold = self.source.gold
-        expected = len(gold.splits[SPLIT])
+        expected, left_out = len(gold.splits[SPLIT]), gold.left_out.get(SPLIT, ())
+        if len(given) == expected + len(left_out):
+            unusable = frozenset(left_out)
+            return [each for place, each in enumerate(given) if place not in unusable]
         if len(given) == expected:
-            return
-        where = str(self._path)
-        if len(given) > expected:
-            where += f":{given[expected].line}"
-        elif given:
-            where += f":{given[-1].line}"
-        left_out = gold.report.count(_LEFT_OUT)
-        remark = (
-            f" Sentences of gold that cannot be used are not counted, and {left_out} of its splits are none: "
-            "`synthner validate` names them."
-            if left_out
-            else ""
-        )
+            return given
+        # The first that is too many, or the last that there is.
+        place = min(expected + len(left_out), len(given) - 1)
+        remark = f", and {len(left_out):,} more that cannot be used" if left_out else ""
         raise DataError(
             f"there are {len(given):,} translations, and gold train of `{self.source.language.code}` has "
-            f"{expected:,} sentences",
-            where=where,
+            f"{expected:,} sentences{remark}",
+            where=f"{self._path}:{given[place].line}" if given else str(self._path),
             hint="A plain text has a line for each sentence of gold train, in its order, and an empty line "
-            f"where there is no translation.{remark}",
+            "where there is no translation.",
         )
 
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from itertools import groupby
 from typing import Any
 
-from ...projection.methods import Projector, projector
-from ...projection.outcome import Alignment
-from ...schema.errors import ReleaseError, WrongUsageError
+from ...projection.outcome import Alignment, ParallelSentence
 from ..calls import Call, canonical_json, sha256
 from .given_translations import gold_in_translation
 from .method import Answers, MethodContext, Reading
@@ -25,14 +24,13 @@ from .projected_gold import (
     written_fault,
     written_projection,
 )
-from .translated_gold import answers_by_step, source_gold
+from .projecting import Projecting, projecting
+from .translated_gold import TOGETHER, answers_by_step, source_gold
 from .translation_alignment import WordAligner, word_aligner
 
 VERSION = 1
 
 PROJECT = "project"
-
-_PROJECTION = "exact"
 
 
 def plan(context: MethodContext) -> Iterator[Call]:
@@ -64,6 +62,7 @@ def answering(context: MethodContext) -> Answers:
     work = _Work(context)
     # It would be a pity to learn of it when everything is translated.
     work.aligner.require()
+    work.projecting.require()
     return answers_by_step({TRANSLATE: work.gold.translations, PROJECT: lambda: work.projections})
 
 
@@ -81,7 +80,7 @@ def findings(context: MethodContext) -> Mapping[str, Any]:
     return {
         **projected_findings(context, work.gold, replies),
         "aligner": work.aligner.name,
-        "projection": {"method": work.projection, **work.parameters},
+        "projection": work.projecting.as_json(),
     }
 
 
@@ -94,8 +93,7 @@ class _Work:
     Attributes:
         gold: Gold of the source, and its translations.
         aligner: Says which words belong together.
-        projection: The name of the way of projecting.
-        parameters: Its parameters.
+        projecting: How labels are projected.
 
     Raises:
         ReleaseError: If a setting is wrong, or the source has nothing to train on.
@@ -105,16 +103,13 @@ class _Work:
     def __init__(self, context: MethodContext) -> None:
         self.gold = gold_in_translation(context)
         self.aligner: WordAligner = word_aligner(context)
-        value = dict(context.config.generator.method_settings.get("projection", {}))
-        self.projection: str = value.pop("method", _PROJECTION)
-        self.parameters: Mapping[str, Any] = value
-        self._project = _projector(context, self.projection, self.parameters)
+        self.projecting: Projecting = projecting(context)
 
     def projection_calls(self) -> Iterator[Call]:
         """Plan the second round: a call for each sentence, whose answer follows from all translations."""
         text = [[each.example.tokens, each.words] for each in self.gold.translated()]
         decides = [
-            *(VERSION, self.aligner.decides(), self.projection, self.parameters),
+            *(VERSION, self.aligner.decides(), *self.projecting.decides()),
             *(self.gold.translated_by, self.gold.source.language.code, sha256(canonical_json(text))),
         ]
         nothing = [None] * len(text)
@@ -129,16 +124,36 @@ class _Work:
         sentences, source = self.gold.translated(), self.gold.source.language.code
         operation = (
             f"translated from {source} by {self.gold.translated_by}, aligned by {self.aligner.name}, "
-            f"projected by {self.projection}"
+            f"projected by {self.projecting.described}"
         )
-        for call in calls:
-            place = call.index - len(sentences)
-            sentence = sentences[place]
-            if sentence.fault is not None:
-                yield written_fault(sentence.fault)
-                continue
-            projection = self._project(sentence.example.mentions, self._alignments[place], sentence.words)
-            yield written_projection(sentence, projection, operation)
+        for block, asked in groupby(calls, key=lambda call: (call.index - len(sentences)) // TOGETHER):
+            start = block * TOGETHER
+            written = self._written(range(start, min(start + TOGETHER, len(sentences))), operation)
+            for call in asked:
+                yield written[call.index - len(sentences)]
+
+    def _written(self, places: Iterable[int], operation: str) -> dict[int, str]:
+        """Project the sentences of a block; return the answers by their places."""
+        sentences = {place: self.gold.translated()[place] for place in places}
+        usable = [place for place, sentence in sentences.items() if sentence.fault is None]
+        projections = self.projecting.of(
+            [
+                ParallelSentence(
+                    sentences[place].example.mentions, self._alignments[place], sentences[place].words
+                )
+                for place in usable
+            ]
+        )
+        written = {
+            place: written_projection(sentences[place], projection, operation)
+            for place, projection in zip(usable, projections, strict=True)
+        }
+        faults = {
+            place: written_fault(sentence.fault)
+            for place, sentence in sentences.items()
+            if sentence.fault is not None
+        }
+        return {**written, **faults}
 
     @cached_property
     def _alignments(self) -> Mapping[int, Alignment]:
@@ -149,12 +164,3 @@ class _Work:
             if each.fault is None
         }
         return dict(zip(aligned, self.aligner.align(list(aligned.values())), strict=True))
-
-
-def _projector(context: MethodContext, name: str, parameters: Mapping[str, Any]) -> Projector:
-    try:
-        return projector(name, parameters)
-    except WrongUsageError as error:
-        raise ReleaseError(
-            f"translate_train.projection: {error.message}", where=context.config.name, hint=error.hint
-        ) from error

@@ -208,7 +208,8 @@ def source_gold(context: MethodContext) -> SourceGold:
     """Return gold train of the source language, with the labels that the config's language has.
 
     Raises:
-        ReleaseError: If the source is no language of the release, or has nothing to train on.
+        ReleaseError: If the source is no language of the release, has nothing to train on, or has none of the
+            types.
         DataError: If its gold cannot be used.
     """
     config = context.config
@@ -227,6 +228,13 @@ def source_gold(context: MethodContext) -> SourceGold:
     left_out = Counter(
         mention.type for example in found for mention in example.mentions if mention.type not in types
     )
+    if left_out.total() == sum(len(example.mentions) for example in found):
+        raise ReleaseError(
+            f"gold train of `{source}` has no mention of a type that gold of `{config.language.code}` has",
+            where=config.name,
+            hint=f"There the types are {', '.join(sorted(left_out)) or 'none'}, here "
+            f"{', '.join(sorted(types))}. They are matched by name.",
+        )
     return SourceGold(
         language=language(source),
         gold=gold,
