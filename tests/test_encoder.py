@@ -277,7 +277,7 @@ def test_damaged_weights_are_said(model, tmp_path):
 def test_an_architecture_without_token_classification_is_said(model, tmp_path):
     folder = copy_of(model, tmp_path / "model")
     (folder / "config.json").write_text('{"model_type": "clip"}', encoding="utf-8")
-    with pytest.raises(DataError, match="cannot be loaded"):
+    with pytest.raises(DataError, match="of another kind: CLIP"):
         EncoderTagger.train(SHORT, settings=settings(folder))
 
 
