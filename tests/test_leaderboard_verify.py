@@ -186,6 +186,24 @@ def test_scores_are_those_of_the_scorer_that_everybody_uses(submitted: Submitted
         assert (found.counts == wanted.counts).all()
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="only Linux shows what a process was given")
+def test_what_unpacks_predictions_has_no_token(submitted: Submitted, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_not_for_everybody")
+    gold = submitted.board.gold["tiny-yor"]
+    task = Path(f"/proc/self/task/{os.getpid()}/children")
+    before = set(task.read_text(encoding="utf-8").split())
+    reader = PredictionsReader()
+    reader.read(
+        parquet(ids(gold), submitted.board.predictions(0.5, 1)),
+        Benchmarks(submitted.folder).test_set("tiny-yor"),
+        "predictions",
+    )
+    [process] = set(task.read_text(encoding="utf-8").split()) - before
+    given_to_it = Path(f"/proc/{process}/environ").read_bytes()
+    assert b"PATH=" in given_to_it
+    assert b"hf_not_for_everybody" not in given_to_it
+
+
 @pytest.mark.parametrize(
     "options",
     [

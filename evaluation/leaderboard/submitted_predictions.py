@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
 import weakref
@@ -22,6 +24,8 @@ from .strict_json import read_bytes
 
 MOST_BYTES = 33_554_432
 """Of a file of predictions."""
+
+_SECRET = re.compile("TOKEN|KEY|SECRET|PASSWORD", re.IGNORECASE)
 
 _WRITE_AGAIN = (
     "Two columns are needed: `id`, text, and `predicted`, a list of texts. `synthner evaluate` writes such "
@@ -118,6 +122,8 @@ class PredictionsReader:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
+                # What a damaged file may do to the reader is not known: it has no use for a token.
+                env={name: value for name, value in os.environ.items() if not _SECRET.search(name)},
             )
             weakref.finalize(self, _end, self._process)
         return self._process
