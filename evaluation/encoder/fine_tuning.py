@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import nn
@@ -26,6 +27,7 @@ from .batches import (
 )
 from .freezing import freeze
 from .heads import WordModel
+from .recorded_steps import CudaGraphs, RecordedSteps, Step
 from .settings import EncoderSettings
 from .vocabulary_trimming import decayed
 
@@ -46,6 +48,7 @@ class FineTuning:
         best_epoch: The epoch whose weights were kept, where epochs were validated.
         validation_f1: What validation gave after each epoch.
         losses: The loss at each step.
+        not_recorded: Why steps were not recorded, where the settings ask for it and a GPU is there.
     """
 
     model: WordModel
@@ -54,6 +57,7 @@ class FineTuning:
     best_epoch: int | None = None
     validation_f1: list[float] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
+    not_recorded: str | None = None
 
     def run(self, windows: Numbers, padding: int, validate: Validate | None) -> None:
         """Train the model; leave it with the weights of the best epoch, else of the last one.
@@ -66,8 +70,19 @@ class FineTuning:
         settings = self.settings
         if settings.frozen_layers is not None:
             freeze(self.model, settings.frozen_layers, settings.model)
+        graphs = _graphs_here(settings, self._device)
+        with nullcontext() if graphs is None else graphs.stream():
+            self._run(windows, padding, validate, graphs)
+
+    def _run(
+        self, windows: Numbers, padding: int, validate: Validate | None, graphs: CudaGraphs | None
+    ) -> None:
+        settings = self.settings
         learned = [weights for weights in self.model.parameters() if weights.requires_grad]
-        optimizer = self._optimizer()
+        optimizer = self._optimizer(can_be_recorded=graphs is not None)
+        learn: Step = partial(self._learn, optimizer)
+        if graphs is not None:
+            learn = RecordedSteps(learn, graphs.record)
         steps = steps_of(len(windows), settings)
         order = torch.Generator().manual_seed(settings.seed)
         # After everything that draws numbers while a model is made: dropout must not depend on that.
@@ -80,8 +95,8 @@ class FineTuning:
             self.model.train()
             for numbers in training_order(windows, settings, order):
                 rates.append(_rate(settings, len(rates), steps))
-                batch = [windows[number] for number in numbers]
-                losses.append(self._step(optimizer, batch, padding, rates[-1]))
+                _set_rate(optimizer, rates[-1])
+                losses.append(self._step(learn, [windows[number] for number in numbers], padding))
             if validate is None:
                 continue
             self.model.eval()
@@ -91,6 +106,8 @@ class FineTuning:
                 if epoch < last:
                     best = [weights.detach().clone() for weights in learned]
         self.losses = [float(loss) for loss in losses]
+        if isinstance(learn, RecordedSteps):
+            self.not_recorded = learn.refused
         self.model.eval()
         self.model.zero_grad(set_to_none=True)
         if self.best_epoch is None:
@@ -106,25 +123,40 @@ class FineTuning:
             return rows
         return decayed(rows, self.rates, lambda weights: _adam([weights], self.settings, rows.device))
 
-    def _step(
-        self, optimizer: torch.optim.Optimizer, windows: Numbers, padding: int, rate: float
-    ) -> torch.Tensor:
+    @property
+    def _device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
+    def _step(self, learn: Step, windows: Numbers, padding: int) -> torch.Tensor:
         batch = Batch.of([each.window for each in windows], padding, self.settings.width_multiple)
-        device = next(self.model.parameters()).device
-        labels = labels_of(windows, batch.subwords.shape[1]).to(device)
-        with computing(self.settings, device):
-            logits = self.model(*batch.to(device))
-        loss = _loss(logits.float(), labels, probabilities_of(windows))
-        loss.backward()
-        if self.settings.longest_gradient is not None:
-            _clip(self.model.parameters(), self.settings.longest_gradient)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        optimizer.step()
-        optimizer.zero_grad()
+        labels = labels_of(windows, batch.subwords.shape[1])
+        wanted = probabilities_of(windows)
+        tensors = (*batch.to(self._device), labels.to(self._device))
+        return learn(*tensors) if wanted is None else learn(*tensors, wanted.to(self._device))
+
+    def _learn(
+        self,
+        optimizer: torch.optim.Optimizer,
+        subwords: torch.Tensor,
+        attention: torch.Tensor,
+        owners: torch.Tensor,
+        labels: torch.Tensor,
+        wanted: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        try:
+            with computing(self.settings, subwords.device):
+                logits = self.model(subwords, attention, owners)
+            loss = _loss(logits.float(), labels, wanted)
+            loss.backward()
+            if self.settings.longest_gradient is not None:
+                _clip(self.model.parameters(), self.settings.longest_gradient)
+            optimizer.step()
+        finally:
+            # Also where recording fails: such gradients lie in memory that is no more.
+            optimizer.zero_grad()
         return loss.detach()
 
-    def _optimizer(self) -> torch.optim.Optimizer:
+    def _optimizer(self, *, can_be_recorded: bool) -> torch.optim.Optimizer:
         norms = {
             id(weights)
             for module in self.model.modules()
@@ -137,7 +169,7 @@ class FineTuning:
                 continue
             exempt = id(weights) in norms or _WITHOUT_DECAY.search(name.lower())
             (without if exempt else with_decay).append(weights)
-        optimizer = _adam(with_decay, self.settings, next(self.model.parameters()).device)
+        optimizer = _adam(with_decay, self.settings, self._device, can_be_recorded=can_be_recorded)
         if without:
             optimizer.add_param_group({"params": without, "weight_decay": 0.0})
         return optimizer
@@ -197,18 +229,43 @@ def _loss(logits: torch.Tensor, labels: torch.Tensor, wanted: torch.Tensor | Non
     if wanted is None:
         return nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=NO_LABEL)
     given = logits[labels != NO_LABEL].softmax(-1)
-    return nn.functional.mse_loss(given, wanted.to(given.device))
+    return nn.functional.mse_loss(given, wanted)
+
+
+def _graphs_here(settings: EncoderSettings, device: torch.device) -> CudaGraphs | None:
+    """Return what records steps; None where they are not to be recorded, or it is no GPU that can.
+
+    Soft labels are not recorded: how many there are differs from batch to batch of one shape.
+    """
+    if not settings.recorded_steps or settings.soft_labels or device.type != "cuda":
+        return None
+    return CudaGraphs()
 
 
 def _adam(
-    weights: list[nn.Parameter], settings: EncoderSettings, device: torch.device
+    weights: list[nn.Parameter],
+    settings: EncoderSettings,
+    device: torch.device,
+    *,
+    can_be_recorded: bool = False,
 ) -> torch.optim.Optimizer:
+    rate = settings.learning_rate
     return torch.optim.AdamW(
         weights,
-        lr=settings.learning_rate,
+        # A recorded step reads its learning rate from the device's memory.
+        lr=torch.tensor(rate, device=device) if can_be_recorded else rate,
+        capturable=can_be_recorded,
         weight_decay=settings.weight_decay,
         fused=device.type in _FUSED,
     )
+
+
+def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], torch.Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
 
 
 def _rate(settings: EncoderSettings, step: int, steps: int) -> float:

@@ -303,6 +303,7 @@ class EncoderTagger:
             losses=tuple(tuning.losses),
             precision=precision_here(self._settings, device),
             device=device.type,
+            not_recorded=tuning.not_recorded,
         )
 
     def _windows(self, sentences: Sequence[Words]) -> list[Window]:

@@ -16,6 +16,7 @@ class TrainingFacts:
         losses: The loss at each step of the optimizer; a saved tagger does not keep them.
         precision: `fp32` or `bf16`: what was computed with, which a machine without bf16 decides too.
         device: `cpu` or the kind of accelerator.
+        not_recorded: Why steps were not recorded though they should have been; training took longer for it.
     """
 
     epochs: int | None = None
@@ -24,11 +25,13 @@ class TrainingFacts:
     losses: tuple[float, ...] = ()
     precision: str = "fp32"
     device: str = "cpu"
+    not_recorded: str | None = None
 
     def as_json(self) -> dict[str, object]:
         """Return what a result's record holds of a training."""
-        return {
+        facts: dict[str, object] = {
             "epochs": self.epochs,
             "best_epoch": self.best_epoch,
             "validation_f1": list(self.validation_f1),
         }
+        return facts if self.not_recorded is None else {**facts, "not_recorded": self.not_recorded}
