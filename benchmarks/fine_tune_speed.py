@@ -244,7 +244,7 @@ TRAININGS = {
 GRID_CELLS = {"stock script": by_trainer, "fast": by_recipe("fast")}
 
 
-def write_model(folder: Path) -> None:
+def write_model(folder: Path, layers: int = 6, dimensions: int = 384, heads: int = 12) -> None:
     """Write an encoder with random weights and a tokenizer with as many subwords as XLM-R has."""
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import (
@@ -273,10 +273,10 @@ def write_model(folder: Path) -> None:
     set_seed(1)
     config = cast(Any, XLMRobertaConfig)(
         vocab_size=SUBWORDS,
-        hidden_size=384,
-        num_hidden_layers=6,
-        num_attention_heads=12,
-        intermediate_size=1536,
+        hidden_size=dimensions,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        intermediate_size=4 * dimensions,
         max_position_embeddings=514,
         type_vocab_size=1,
         num_labels=len(LABELS),
