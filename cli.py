@@ -540,6 +540,7 @@ def _rehearse(release: Release, options: list[str], *, times: int) -> None:
 
 
 def _validate_release(path: Path, as_json: bool) -> None:
+    from .generation.plan import check_other_gold
     from .hub.verification import verify_folder
     from .schema.manifest import MANIFEST
     from .sources.gold import load_gold
@@ -547,6 +548,7 @@ def _validate_release(path: Path, as_json: bool) -> None:
     release = open_release(path)
     sources = {config.language.code: config.gold for config in release.configs}
     gold = {code: load_gold(source, code, iob2_policy=release.gates.iob2) for code, source in sources.items()}
+    check_other_gold(release, gold)
     built = (release.dataset / MANIFEST).exists()
     verified = verify_folder(release.dataset) if built else []
     if as_json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,16 +13,20 @@ from .schema.errors import DataError, WrongUsageError
 
 if TYPE_CHECKING:
     from .projection.methods import Projector
-    from .projection.tagged import TaggedProjector, Tagger
+    from .projection.scored import NamedTagger, NamedTranslator, ScoredProjector, Scoring
 
-_OF_TAGGERS = ("candidates", "scores", "tagger", "tagger_gold")
+_OF_SCORING = ("candidates", "scores")
+_OF_TAGGERS = ("tagger", "tagger_gold")
+_OF_TRANSLATORS = ("translator", "translator_revision", "source_language", "target_language", "batch_size")
 
 
 @click.command()
 @click.option("--source", required=True, type=file, help="Labelled sentences, in any format.")
 @click.option("--target", required=True, type=file, help="Their translations: a line a sentence, in words.")
 @click.option(
-    "--alignments", required=True, type=file, help="Pairs `i-j` of aligned words, a line a sentence."
+    "--alignments",
+    type=file,
+    help="Pairs `i-j` of aligned words, a line a sentence. Scores `ner` and `nmt` need none.",
 )
 @click.option(
     "--method",
@@ -55,8 +59,9 @@ _OF_TAGGERS = ("candidates", "scores", "tagger", "tagger_gold")
 )
 @click.option(
     "--scores",
-    type=click.Choice(["align", "ner", "fused"]),
-    help="greedy, exact: by alignments, by the tagger, or both.  [align]",
+    type=click.Choice(["align", "ner", "nmt", "fused"]),
+    help="greedy, exact: by alignments, by a tagger, by a translation model, or by alignments and what there "
+    "is of the others.  [align]",
 )
 @click.option(
     "--tagger",
@@ -64,78 +69,145 @@ _OF_TAGGERS = ("candidates", "scores", "tagger", "tagger_gold")
     help="A tagger of the target's language: a CRF, or a model for token classification, also of the Hub.",
 )
 @click.option("--tagger-gold", type=file, help="Or labelled sentences of that language: a CRF learns them.")
+@click.option(
+    "--translator", metavar="NAME", help="A multilingual translation model: a folder, or one of the Hub."
+)
+@click.option("--translator-revision", metavar="NAME", help="Its commit, tag or branch on the Hub.")
+@click.option("--source-language", metavar="CODE", help="What it calls the source's language: `eng_Latn`.")
+@click.option("--target-language", metavar="CODE", help="What it calls the target's language: `yor_Latn`.")
+@click.option(
+    "--batch-size", type=click.IntRange(1), help="Pairs of texts that it scores side by side.  [32]"
+)
 @format_option
 @json_option
 def project(
     source: Path,
     target: Path,
-    alignments: Path,
+    alignments: Path | None,
     method: str,
     output: Path,
-    format_: str | None,
     as_json: bool,
-    **options: object,
+    **options: Any,
 ) -> None:
     """Project the labels of a source onto its translation.
 
-    Word alignments say where each entity went. What is dropped is counted with its reason.
+    Word alignments say where each entity went; a tagger or a translation model may have a say, or decide.
+    What is dropped is counted with its reason.
     """
-    from .console_projection import print_projected
+    from .console_projection import ProjectProgress, print_projected
     from .projection.files import ParallelFiles, project_files
 
-    one_based, sure_only = bool(options.pop("one_based")), bool(options.pop("sure_only"))
-    chosen = _projector(method, {name: value for name, value in options.items() if value is not None})
+    format_, one_based, sure_only = (options.pop(name) for name in ("format_", "one_based", "sure_only"))
+    given = {name: value for name, value in options.items() if value is not None}
+    _check_alignments(alignments, given.get("scores"), {"one-based": one_based, "sure-only": sure_only})
     files = ParallelFiles(source, target, alignments, format_, one_based, sure_only)
-    outcome = project_files(files, chosen, output)
+    try:
+        chosen = _projector(method, given)
+        with ProjectProgress(target) as progress:
+            outcome = project_files(files, chosen, output, progress.advance)
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt("Interrupted. Nothing was written, and nothing is kept.") from error
     if as_json:
         console.print_json(outcome.as_json())
     else:
         print_projected(outcome, output)
 
 
-def _projector(method: str, given: dict[str, object]) -> Projector | TaggedProjector:
-    """Return the method with what was given, and the tagger that it takes."""
-    from .projection.methods import projector
-    from .projection.tagged import Scoring, check_matches, tagged_projector
+def _check_alignments(alignments: Path | None, scores: str | None, of_alignments: dict[str, bool]) -> None:
+    """Refuse to project without alignments, unless nobody asks for them."""
+    if alignments is not None:
+        return
+    if scores not in ("ner", "nmt"):
+        raise WrongUsageError(
+            "there are no alignments, which say where each entity went",
+            hint="Name them by `--alignments`; `synthner align` makes them. Only `--scores ner` and "
+            "`--scores nmt` need none.",
+        )
+    for name, is_given in of_alignments.items():
+        if is_given:
+            raise WrongUsageError(
+                f"--{name} is about alignments, and there are none",
+                hint="Name them by `--alignments`, or leave it out.",
+            )
 
-    of_taggers = {key: str(given.pop(key)) for key in _OF_TAGGERS if key in given}
+
+def _projector(method: str, given: dict[str, Any]) -> Projector | ScoredProjector:
+    """Return the method with what was given, and the tagger and the translation model that it takes."""
+    from .projection.methods import projector
+    from .projection.scored import Scoring, check_matches, scored_projector
+
+    of_scoring, of_taggers, of_translators = (
+        {key: given.pop(key) for key in keys if key in given}
+        for keys in (_OF_SCORING, _OF_TAGGERS, _OF_TRANSLATORS)
+    )
     project = projector(method, given)
-    if not of_taggers:
+    if not (of_scoring or of_taggers or of_translators):
         return project
     check_matches(method)
-    named, gold = of_taggers.pop("tagger", None), of_taggers.pop("tagger_gold", None)
-    scoring = Scoring(**of_taggers)
-    if named is not None and gold is not None:
+    scoring = Scoring(**of_scoring)
+    _check_helpers(scoring, of_taggers, of_translators)
+    if not (of_taggers or of_translators):
+        return project
+    return scored_projector(
+        method,
+        given,
+        scoring,
+        tagger=_tagger(of_taggers) if of_taggers else None,
+        translator=_translator(of_translators) if of_translators else None,
+    )
+
+
+def _check_helpers(scoring: Scoring, of_taggers: dict[str, Any], of_translators: dict[str, Any]) -> None:
+    """Refuse a tagger or a translation model that is missing, named in part, named twice, or of no use."""
+    from .projection import scored
+
+    if of_taggers.keys() == set(_OF_TAGGERS):
         raise WrongUsageError(
             "`--tagger` and `--tagger-gold` name two taggers", hint="Leave one of them out."
         )
-    if named is None and gold is None:
-        if not scoring.needs_tagger:
-            return project
-        raise WrongUsageError(
-            "there is no tagger to choose candidates or to score them",
-            hint="Name one by `--tagger`, or labelled sentences of the target's language by `--tagger-gold`.",
-        )
-    if not scoring.needs_tagger:
-        raise WrongUsageError(
-            "the tagger has no use: candidates are n-grams, and scores are those of alignments",
-            hint="Add `--candidates tagger`, `--scores ner` or `--scores fused`.",
-        )
-    tagger = _trained(Path(gold)) if gold is not None else _loaded(str(named))
-    return tagged_projector(method, given, scoring, tagger, str(named or gold))
+    for key in of_translators:
+        if "translator" not in of_translators:
+            raise WrongUsageError(
+                f"--{key.replace('_', '-')} is about a translation model, and there is none",
+                hint="Name it by `--translator`, or leave this out.",
+            )
+    fault = scoring.fault(tagger=bool(of_taggers), translator=bool(of_translators))
+    tagger = "Name one by `--tagger`, or labelled sentences of the target's language by `--tagger-gold`."
+    translator = "Name a multilingual one by `--translator`."
+    hints = {
+        scored.NO_TAGGER: tagger,
+        scored.NO_TRANSLATOR: translator,
+        scored.NOTHING_TO_FUSE: f"{tagger} {translator}",
+        scored.UNUSED_TAGGER: "Add `--candidates tagger`, `--scores ner` or `--scores fused`.",
+        scored.UNUSED_TRANSLATOR: "Add `--scores nmt` or `--scores fused`.",
+    }
+    if fault is not None:
+        raise WrongUsageError(fault, hint=hints[fault])
+    for key in ("source_language", "target_language"):
+        if of_translators and key not in of_translators:
+            raise WrongUsageError(
+                f"--{key.replace('_', '-')} is missing: the translation model is told both languages",
+                hint="Write them as the model does: `--source-language eng_Latn --target-language yor_Latn` "
+                "for NLLB, `en` and `yo` for M2M100 and MADLAD.",
+            )
 
 
-def _loaded(name: str) -> Tagger:
+def _tagger(named: dict[str, Any]) -> NamedTagger:
     from .evaluation.teachers import crf_in, load_teacher
     from .projection.model_folders import named_model
+    from .projection.scored import NamedTagger
 
+    if "tagger_gold" in named:
+        return _trained(named["tagger_gold"])
+    name = named["tagger"]
     crf = crf_in(Path(name).expanduser())
-    return load_teacher(crf or named_model(name, beside=Path()).fetch())
+    return NamedTagger(load_teacher(crf or named_model(name, beside=Path()).fetch()), name)
 
 
-def _trained(path: Path) -> Tagger:
+def _trained(path: Path) -> NamedTagger:
     from .evaluation.recipes import train_on_gold
     from .evaluation.training_data import read_training_data
+    from .projection.scored import NamedTagger
 
     gold = read_training_data(path)
     if not gold.types:
@@ -149,4 +221,23 @@ def _trained(path: Path) -> Tagger:
             f"{path}: {console.counted(gold.left_out, 'sentence')} cannot be learned, for a tag is none.",
             err=True,
         )
-    return train_on_gold(gold.examples)
+    return NamedTagger(train_on_gold(gold.examples), str(path))
+
+
+def _translator(named: dict[str, Any]) -> NamedTranslator:
+    from .projection.model_folders import NamedModel, named_model, require_train_extra
+    from .projection.scored import NamedTranslator
+    from .projection.translation import BATCH_SIZE, load_translation_model, require_scoring_model
+    from .projection.translation_scores import TranslationScores
+
+    require_train_extra("the option `--translator`")
+    model = named_model(named["translator"], named.get("translator_revision"), beside=Path())
+    folder = model.fetch()
+    # Loaded from where its revision was seen: a branch of the Hub may move meanwhile.
+    fetched = NamedModel(model.name, folder)
+    require_scoring_model(fetched)
+    languages = named["source_language"], named["target_language"]
+    scores = TranslationScores(
+        load_translation_model(fetched), *languages, named.get("batch_size", BATCH_SIZE)
+    )
+    return NamedTranslator(scores, model.name, model.revision_in(folder), languages)

@@ -28,8 +28,17 @@ from synthner.evaluation.scoring import score
 from synthner.evaluation.training_data import read_training_data
 from synthner.projection.methods import projector
 from synthner.projection.outcome import Alignment, ParallelSentence
+from synthner.projection.scored import (
+    ALIGN,
+    FUSED,
+    NER,
+    NGRAM,
+    TAGGER,
+    NamedTagger,
+    Scoring,
+    scored_projector,
+)
 from synthner.projection.statistical_alignment import StatisticalAligner
-from synthner.projection.tagged import ALIGN, FUSED, NER, NGRAM, TAGGER, Scoring, tagged_projector
 from synthner.schema.example import Example
 from synthner.schema.iob2 import mentions
 from synthner.sources.readers import read_examples
@@ -93,7 +102,7 @@ def projected_with(
         ParallelSentence(mentions(source.ner_tags), alignment, target.tokens)
         for source, target, alignment in zip(sources, targets, alignments, strict=True)
     ]
-    project = tagged_projector("exact", {}, scoring, tagger, "CRF")
+    project = scored_projector("exact", {}, scoring, tagger=NamedTagger(tagger, "CRF"))
     return [projection.tags for projection in project.of(sentences)]
 
 

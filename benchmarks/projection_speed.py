@@ -83,7 +83,8 @@ def project_files_of(
     source: Path, sentences: Sequence[ParallelSentence], rounds: int, folder: Path
 ) -> Callable[[], object]:
     """Write the sentences to files, and return what projects these."""
-    files = ParallelFiles(folder / "source.conll", folder / "target.txt", folder / "alignments.txt")
+    alignments = folder / "alignments.txt"
+    files = ParallelFiles(folder / "source.conll", folder / "target.txt", alignments)
     text = "".join(
         "".join(f"{word} {tag}\n" for word, tag in zip(example.tokens, example.ner_tags, strict=True)) + "\n"
         for example in read_examples(next(source.glob("en-europarl*")))
@@ -95,7 +96,7 @@ def project_files_of(
         " ".join(f"{left}-{right}" for left, right in sorted(sentence.alignment)) + "\n"
         for sentence in sentences
     )
-    files.alignments.write_text(aligned * rounds, encoding="utf-8")
+    alignments.write_text(aligned * rounds, encoding="utf-8")
     return lambda: project_files(files, projector("gf22", {}), folder / "projected.conll")
 
 

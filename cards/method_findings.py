@@ -237,11 +237,13 @@ def _translated_gold(name: str, findings: Findings) -> list[Markdown]:
             Markdown(f"Mentions of types that gold here does not have: {_reasons(source['types_left_out'])}.")
         )
     if way := findings.get("projection"):
-        with_tagger = f", with the tagger {code(way['tagger'])}" if "tagger" in way else ""
+        helpers = f", with the tagger {code(way['tagger'])}" if "tagger" in way else ""
+        if "translator" in way:
+            helpers += f", with scores by the translation model {code(way['translator']['model'])}"
         lines.append(
             Markdown(
                 f"Words aligned by {code(findings['aligner'])}, labels projected by {code(way['method'])}"
-                f"{with_tagger}."
+                f"{helpers}."
             )
         )
     if "sentences" in findings:

@@ -226,6 +226,23 @@ def planned_calls(
         yield config, method.plan(method_context(config, release, gold, rounds))
 
 
+def check_other_gold(release: Release, gold: dict[str, Gold]) -> None:
+    """Make sure of what methods take from gold of other languages, as planning does, but look for no model.
+
+    Args:
+        release: The release.
+        gold: Gold data that was read, by language code; what is read is put into it.
+
+    Raises:
+        ReleaseError: If a config cannot be planned for it.
+        DataError: If gold cannot be used.
+    """
+    for config in release.configs:
+        check = METHODS[config.generator.method].check
+        if check is not None:
+            check(method_context(config, release, gold))
+
+
 def method_context(
     config: Config, release: Release, gold: dict[str, Gold], rounds: Rounds = NO_ROUNDS
 ) -> MethodContext:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from unicodedata import category
 
 from ..schema.iob2 import OUTSIDE, Mention, mentions
 from .outcome import Alignment, aligned_words
 
 LONGEST = 10
 NEVER_INSIDE = ("!", "?")
+
+# Punctuation to Unicode, and words to whoever reads them aloud.
+_SPOKEN = frozenset("%‰&@#§")
 
 
 def n_grams(target: Sequence[str], longest: int = LONGEST) -> list[tuple[int, int]]:
@@ -20,6 +24,23 @@ def n_grams(target: Sequence[str], longest: int = LONGEST) -> list[tuple[int, in
                 break
             found.append((start, end))
     return found
+
+
+def n_grams_like(words: Sequence[str], target: Sequence[str]) -> list[tuple[int, int]]:
+    """Return the n-grams that may be a translation of an entity, for a model to judge.
+
+    Each costs a run of the model or two. So they have at most twice the entity's words and two more, and
+    neither begin nor end with punctuation, unless the entity has a word that is nothing else.
+
+    Args:
+        words: The words of the entity.
+        target: The words of the target.
+    """
+    spans = n_grams(target, min(2 * len(words) + 2, max(LONGEST, len(words))))
+    if any(map(_is_punctuation, words)):
+        return spans
+    marks = [_is_punctuation(word) for word in target]
+    return [(start, end) for start, end in spans if not marks[start] and not marks[end - 1]]
 
 
 def aligned_n_grams(entity: Mention, alignment: Alignment, target: Sequence[str]) -> list[tuple[int, int]]:
@@ -61,3 +82,7 @@ def probable_spans(probabilities: Sequence[Mapping[str, float]]) -> list[tuple[i
 def most_probable(probabilities: Sequence[Mapping[str, float]]) -> list[str]:
     """Return the most probable label of each word, the first of equals."""
     return [max(word, key=word.__getitem__) if word else OUTSIDE for word in probabilities]
+
+
+def _is_punctuation(word: str) -> bool:
+    return all(category(character).startswith("P") and character not in _SPOKEN for character in word)

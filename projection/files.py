@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, zip_longest
 from pathlib import Path
@@ -19,13 +19,19 @@ from ..sources.sentences import MISSING_TAG, Sentence, is_label
 from .alignments import check_range, read_alignments
 from .methods import Projector
 from .outcome import Alignment, ParallelSentence, Projection
-from .tagged import TOGETHER, TaggedProjector
+from .scored import ScoredProjector
 
 UNREADABLE = "unreadable row"
 
 _SAME_SENTENCES = (
     "The source has a sentence for each line of the target and of the alignments, in the same order."
 )
+
+# How often whoever waits hears of it.
+_TOLD_OF = 1000
+
+Advance = Callable[[int], None]
+"""Is told how many sentences are done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,7 @@ class ParallelFiles:
     Attributes:
         source: Labelled sentences, in any format that `sources.readers` reads.
         target: Their translations, a line a sentence, words apart by spaces.
-        alignments: The alignments of their words.
+        alignments: The alignments of their words; None where nobody asks for them.
         format: The format of the source; by default it is recognised.
         one_based: The alignments count words from 1.
         sure_only: Leave out possible links.
@@ -43,7 +49,7 @@ class ParallelFiles:
 
     source: Path
     target: Path
-    alignments: Path
+    alignments: Path | None
     format: str | None = None
     one_based: bool = False
     sure_only: bool = False
@@ -77,6 +83,8 @@ class ProjectOutcome:
         types: What became of the source entities, by type.
         report: What was irregular in the source.
         seconds: How long it took.
+        scoring: What chose and scored candidates, besides alignments; None where nothing did.
+        unread: Pairs of an entity and a candidate that the translation model could not read.
     """
 
     sentences: int = 0
@@ -84,6 +92,8 @@ class ProjectOutcome:
     types: dict[str, TypeCounts] = field(default_factory=dict)
     report: Report = field(default_factory=Report)
     seconds: float = 0.0
+    scoring: Mapping[str, Any] | None = None
+    unread: int = 0
 
     @property
     def entities(self) -> int:
@@ -116,18 +126,25 @@ class ProjectOutcome:
                 }
                 for type_, counts in sorted(self.types.items())
             },
+            "scoring": self.scoring and {**self.scoring, "unread": self.unread},
             "problems": self.report.as_json(),
             "seconds": round(self.seconds, 3),
         }
 
 
-def project_files(files: ParallelFiles, project: Projector | TaggedProjector, output: Path) -> ProjectOutcome:
+def project_files(
+    files: ParallelFiles,
+    project: Projector | ScoredProjector,
+    output: Path,
+    advance: Advance = lambda _done: None,
+) -> ProjectOutcome:
     """Project the labels of a file, and write the target: `word tag` a line, a blank line after a sentence.
 
     Args:
         files: What is projected from where.
         project: How.
         output: Where the labelled target goes; gzipped if its name ends with `.gz`.
+        advance: Is told now and then how many sentences are done.
 
     Raises:
         DataError: If a file cannot be read or written, a sentence is empty, a source word holds a space, the
@@ -136,27 +153,33 @@ def project_files(files: ParallelFiles, project: Projector | TaggedProjector, ou
     """
     start = time.perf_counter()
     outcome = ProjectOutcome()
+    every = _TOLD_OF
+    if isinstance(project, ScoredProjector):
+        outcome.scoring, every = project.as_json(), project.together
     with write_atomically(output) as written:
         for sentence, projection in _projected(read_parallel(files, outcome.report), project):
             outcome.sentences += 1
+            if outcome.sentences % every == 0:
+                advance(outcome.sentences)
             if projection is None:
                 written.write(" O\n".join(sentence.target) + " O\n\n")
                 continue
             _count(outcome, sentence.entities, projection.dropped)
             outcome.mentions += projection.mentions
+            outcome.unread += projection.unread
             lines = map(" ".join, zip(sentence.target, projection.tags, strict=True))
             written.write("\n".join(lines) + "\n\n")
-        if isinstance(project, TaggedProjector):
+        if isinstance(project, ScoredProjector):
             project.check_types(outcome.types)
     outcome.seconds = time.perf_counter() - start
     return outcome
 
 
 def _projected(
-    sentences: Iterator[ParallelSentence], project: Projector | TaggedProjector
+    sentences: Iterator[ParallelSentence], project: Projector | ScoredProjector
 ) -> Iterator[tuple[ParallelSentence, Projection | None]]:
     """Yield each sentence with its labels; None where there are none to project."""
-    if not isinstance(project, TaggedProjector):
+    if not isinstance(project, ScoredProjector):
         for sentence in sentences:
             has_entities = bool(sentence.entities)
             yield (
@@ -164,7 +187,7 @@ def _projected(
                 project(sentence.entities, sentence.alignment, sentence.target) if has_entities else None,
             )
         return
-    while block := list(islice(sentences, TOGETHER)):
+    while block := list(islice(sentences, project.together)):
         for sentence, projection in zip(block, project.of(block), strict=True):
             yield sentence, projection if sentence.entities else None
 
@@ -177,19 +200,25 @@ def read_parallel(files: ParallelFiles, report: Report) -> Iterator[ParallelSent
     Raises:
         DataError: As `project_files` says.
     """
-    rows = zip_longest(
-        _read_source(files, report),
-        _read_target(files.target),
-        read_alignments(files.alignments, one_based=files.one_based, sure_only=files.sure_only),
-    )
-    for source, target, aligned in rows:
+    for source, target, aligned in _rows(files, report):
         if source is None or target is None or aligned is None:
             raise _not_as_many(files, source, target, aligned)
         line, alignment = aligned
         words = target[1]
         check_range(alignment, len(source.tokens), len(words), f"{files.alignments}:{line}")
         entities = mentions(source.tags) if source.tags.count(OUTSIDE) < len(source.tags) else ()
-        yield ParallelSentence(entities, alignment, words)
+        yield ParallelSentence(entities, alignment, words, source.tokens)
+
+
+def _rows(
+    files: ParallelFiles, report: Report
+) -> Iterator[tuple[Sentence | None, tuple[int, list[str]] | None, tuple[int, Alignment] | None]]:
+    source, target = _read_source(files, report), _read_target(files.target)
+    if files.alignments is None:
+        not_aligned: Alignment = frozenset()
+        return ((*both, (0, not_aligned)) for both in zip_longest(source, target))
+    aligned = read_alignments(files.alignments, one_based=files.one_based, sure_only=files.sure_only)
+    return zip_longest(source, target, aligned)
 
 
 def _read_source(files: ParallelFiles, report: Report) -> Iterator[Sentence]:

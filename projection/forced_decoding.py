@@ -77,6 +77,21 @@ class ForcedDecoder:
         read = self._translator.as_read([text])["input_ids"].shape[1]
         return read <= longest and len(self._beginning) + subwords <= longest
 
+    def fit(self, pairs: Sequence[tuple[str, str]]) -> list[bool]:
+        """Say of each text and translation whether the model can read the one, and write the other."""
+        longest = self._translator.longest
+        found: list[bool] = []
+        for start in range(0, len(pairs), self._batch_size):
+            batch = pairs[start : start + self._batch_size]
+            with quietly():
+                read = self._translator.as_read([text for text, _ in batch])["attention_mask"].sum(1).tolist()
+                written = self.written([translation for _, translation in batch])
+            found += [
+                subwords <= longest and len(self._beginning) + len(of_one) <= longest
+                for subwords, of_one in zip(read, written, strict=True)
+            ]
+        return found
+
     def read(self, text: str) -> Reading:
         """Let the encoder read a text.
 
@@ -127,11 +142,16 @@ class ForcedDecoder:
         found: dict[tuple[str, str], list[float]] = {}
         for start in range(0, len(order), self._batch_size):
             batch = order[start : start + self._batch_size]
-            verdicts = self._verdicts(
-                self._read([text for text, _ in batch]), [subwords[pair] for pair in batch], None
-            )
+            verdicts = self._verdicts(self._read_each(batch), [subwords[pair] for pair in batch], None)
             found.update((pair, each.subwords) for pair, each in zip(batch, verdicts, strict=True))
         return [found[pair] for pair in pairs]
+
+    def _read_each(self, pairs: Sequence[tuple[str, str]]) -> Reading:
+        """Let the encoder read the texts of a batch, one with several translations only once."""
+        texts = list(dict.fromkeys(text for text, _ in pairs))
+        reading = self._read(texts)
+        places = [texts.index(text) for text, _ in pairs]
+        return Reading(reading.states[places], reading.mask[places])
 
     def _read(self, texts: Sequence[str]) -> Reading:
         import torch

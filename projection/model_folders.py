@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..schema.errors import DataError, WrongUsageError
+from ..sources.model_downloads import downloaded_model, on_one_line
 
 # What CTranslate2 calls the weights that were converted for it; nothing unpickles them.
 _CONVERTED = "model.bin"
@@ -95,9 +96,22 @@ class NamedModel:
         )
         return folder
 
+    def revision_in(self, folder: Path) -> str | None:
+        """Return what it is exactly: `sha256:…` of a local folder's files, or its commit on the Hub.
+
+        Args:
+            folder: Where it is, as `fetch` says it.
+
+        Raises:
+            DataError: If a file cannot be read.
+        """
+        if self.folder is not None:
+            return f"sha256:{self.identity()[-1]}"
+        return folder.name if folder.parent.name == "snapshots" else None
+
     def _downloaded(self) -> Path:
         try:
-            return _downloaded(self.name, self.revision)
+            return downloaded_model(self.name, self.revision, _FILES)
         except DataError as error:
             if self.nowhere is None:
                 raise
@@ -268,58 +282,3 @@ def _sha256(path: Path, _size: int, _changed: int) -> str:
     """Return the sha256 of a file, read once as long as it stays as it is."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _downloaded(name: str, revision: str | None) -> Path:
-    """Download a model, or find it in the cache; only files that hold no code and no pickle."""
-    import httpx2
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HfHubHTTPError,
-        HFValidationError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
-
-    asked: Iterable[tuple[type[Exception] | tuple[type[Exception], ...], str, str]] = (
-        (
-            GatedRepoError,
-            "the model is gated",
-            "Ask for access on its page on the Hub, then log in with `hf auth login`.",
-        ),
-        (
-            RevisionNotFoundError,
-            f"the model has no revision `{revision}`",
-            "Name a commit, a tag or a branch that is on its page on the Hub.",
-        ),
-        (
-            RepositoryNotFoundError,
-            "the Hub has no such model, or you may not see it",
-            "Check the spelling `organisation/name`; for a private model log in with `hf auth login`.",
-        ),
-        (
-            HFValidationError,
-            "this is neither a folder nor the id of a model",
-            "Write the path of a folder, or `organisation/name`.",
-        ),
-        (
-            (httpx2.TransportError, HfHubHTTPError, OSError),
-            "the Hub cannot be reached, and the model is not in the cache",
-            "Check the connection and that HF_HUB_OFFLINE is not set, or name a folder with the model.",
-        ),
-    )
-    try:
-        return Path(
-            snapshot_download(name, revision=revision, allow_patterns=list(_FILES), ignore_patterns=["*/*"])
-        )
-    except Exception as error:
-        for kinds, message, hint in asked:
-            if isinstance(error, kinds):
-                raise DataError(f"{message}: {on_one_line(error)}", where=name, hint=hint) from error
-        raise
-
-
-def on_one_line(error: Exception) -> str:
-    """Return what a library says of an error, short and in one line."""
-    return (" ".join(str(error).split()) or type(error).__name__)[:500]

@@ -23,11 +23,19 @@ NO_ARRANGEMENT = "no arrangement places every entity"
 
 @dataclass(frozen=True, slots=True)
 class ParallelSentence:
-    """A source sentence with its entities, its alignment, and the words of its translation."""
+    """A source sentence, and its translation.
+
+    Attributes:
+        entities: The entities of the source.
+        alignment: Which words are aligned.
+        target: The words of the translation.
+        source: The words of the source, for who compares them with those of the translation.
+    """
 
     entities: Sequence[Mention]
     alignment: Alignment
     target: Sequence[str]
+    source: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +46,13 @@ class Projection:
         tags: One tag a target word.
         dropped: The index and the reason of each source entity that labels no word of its own, by index.
         mentions: How often a `B-` was written; one entity may be written several times.
+        unread: How many pairs of an entity and a candidate a translation model could not read.
     """
 
     tags: list[str]
     dropped: tuple[tuple[int, str], ...]
     mentions: int
+    unread: int = 0
 
 
 def aligned_words(entity: Mention, alignment: Alignment) -> list[int]:

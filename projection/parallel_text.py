@@ -12,12 +12,12 @@ from typing import TypeAlias
 from ..schema.errors import DataError, WrongUsageError
 from ..schema.labels import LabelSet
 from ..schema.validation import nearest
-from ..sources.conll import LINES_TO_RECOGNISE, read_conll, recognise_layout
+from ..sources.conll import LINES_TO_RECOGNISE, read_conll
 from ..sources.files import CHUNK, open_bytes, text_lines
 from ..sources.hub_reference import hub_reference
 from ..sources.readers import FORMATS, read_sentences, recognise_format
 from ..sources.report import Report
-from ..sources.sentences import is_label
+from ..sources.unlabelled_text import is_conll
 
 TEXT = "text"
 """The format of plain text: a sentence a line, words apart by blanks."""
@@ -130,23 +130,9 @@ def _text_or_conll(
     numbered = text_lines(stream, path)
     beginning = list(islice(numbered, LINES_TO_RECOGNISE))
     lines = chain(beginning, numbered)
-    if is_text or not _is_conll([line for _, line in beginning], path):
+    if is_text or not is_conll([line for _, line in beginning], path):
         for number, line in lines:
             yield number, line.split()
         return
     for sentence in read_conll(lines, path):
         yield sentence.line, sentence.tokens
-
-
-def _is_conll(lines: Sequence[str], path: Path) -> bool:
-    """Whether most lines hold a tag in the same column.
-
-    A few always may: sentences of Portuguese begin with `O`.
-    """
-    try:
-        layout = recognise_layout(lines, path)
-    except DataError:
-        return False
-    rows = [layout.split(line) for line in lines if line.strip() and not line.startswith("#")]
-    tagged = sum(len(row) == layout.columns and is_label(layout.tag_of(row)) for row in rows)
-    return tagged * 2 > len(rows)

@@ -7,23 +7,31 @@ are asked for once a text.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple, TypeAlias
 
-from ..schema.iob2 import Mention
-from .candidates import n_grams
 from .forced_decoding import ForcedDecoder
-from .matching import Row
-from .outcome import Alignment
-from .scores import AlignScore, Fusion, NerScore, TranslationLogs, nmt_score
+from .scores import TranslationLogs, nmt_score
 from .translation import BATCH_SIZE, TranslationModel, Translator
 
-Pair = tuple[str, str]
+Pair: TypeAlias = tuple[str, str]
+"""An entity and a candidate, as they are translated."""
+
+# Beyond so many log-probabilities of a direction it begins anew: a few hundred MiB.
+_REMEMBERED = 1 << 20
+
+
+class _Log(NamedTuple):
+    """The log-probability of a text, and its subwords."""
+
+    total: float
+    tokens: int
 
 
 class TranslationScores:
     """Scores pairs of an entity of the source and a candidate of the target.
 
-    What was scored before is remembered.
+    What was scored before is remembered, so that names that come again and again cost nothing.
 
     Args:
         model: A multilingual model.
@@ -61,6 +69,15 @@ class TranslationScores:
             )
         )
 
+    def readable(self, pairs: Iterable[Pair]) -> list[Pair]:
+        """Return the pairs that the model can read and write, in order."""
+        wanted = list(pairs)
+        # What can be read and written in its own language can be so in the other direction: codes and marks
+        # of languages are a subword each.
+        sources = self._of_sources.fitting(a for a, _ in wanted)
+        targets = self._of_targets.fitting(b for _, b in wanted)
+        return [(a, b) for a, b in wanted if a in sources and b in targets]
+
     def logs(self, pairs: Iterable[Pair]) -> dict[Pair, TranslationLogs]:
         """Return what the model says of each pair.
 
@@ -77,12 +94,12 @@ class TranslationScores:
         b_given_b = self._of_targets.of([(b, b) for _, b in wanted])
         return {
             (a, b): TranslationLogs(
-                a_given_b=sum(a_given_b[b, a]),
-                a_given_a=sum(a_given_a[a, a]),
-                b_given_a=sum(b_given_a[a, b]),
-                b_given_b=sum(b_given_b[b, b]),
-                a_tokens=len(a_given_a[a, a]),
-                b_tokens=len(b_given_b[b, b]),
+                a_given_b=a_given_b[b, a].total,
+                a_given_a=a_given_a[a, a].total,
+                b_given_a=b_given_a[a, b].total,
+                b_given_b=b_given_b[b, b].total,
+                a_tokens=a_given_a[a, a].tokens,
+                b_tokens=b_given_b[b, b].tokens,
             )
             for a, b in wanted
         }
@@ -91,78 +108,25 @@ class TranslationScores:
         """Return the score of each pair; see `logs`."""
         return {pair: nmt_score(logs) for pair, logs in self.logs(pairs).items()}
 
-    def table(self, candidates: Mapping[str, Iterable[str]]) -> dict[str, dict[str, float]]:
-        """Return the score of each candidate for each entity, as `generated.best_free` takes them.
-
-        Args:
-            candidates: The candidates of each entity.
-        """
-        scores = self.of((a, b) for a, of_entity in candidates.items() for b in of_entity)
-        return {a: {b: scores[a, b] for b in of_entity} for a, of_entity in candidates.items()}
-
-
-def nmt_rows(
-    scores: TranslationScores,
-    entities: Sequence[Mention],
-    source: Sequence[str],
-    target: Sequence[str],
-    spans: Sequence[tuple[int, int]] | None = None,
-) -> list[Row]:
-    """Return the matching problem of a sentence under translation scores, for `matching.exact` and `greedy`.
-
-    Args:
-        scores: Scores entities and candidates.
-        entities: The source entities.
-        source: The source words.
-        target: The target words.
-        spans: The candidates; by default all n-grams of up to ten words.
-    """
-    candidates = n_grams(target) if spans is None else spans
-    written = [" ".join(target[start:end]) for start, end in candidates]
-    named = [" ".join(source[entity.start : entity.end]) for entity in entities]
-    found = scores.of((name, text) for name in named for text in written)
-    return [
-        [(start, end, found[name, text]) for (start, end), text in zip(candidates, written, strict=True)]
-        for name in named
-    ]
-
-
-def fused_rows(
-    rows: Sequence[Row],
-    entities: Sequence[Mention],
-    alignment: Alignment,
-    probabilities: Sequence[Mapping[str, float]],
-    fusion: Fusion | None = None,
-) -> list[Row]:
-    """Return a matching problem under the scores by alignment, a tagger and translation, put together.
-
-    Args:
-        rows: The problem under translation scores, as `nmt_rows` returns it.
-        entities: The source entities.
-        alignment: Which words are aligned.
-        probabilities: For each target word, the probability of each label; see `NerScore`.
-        fusion: How the scores are put together.
-    """
-    how = fusion or Fusion()
-    fused: list[Row] = []
-    for entity, row in zip(entities, rows, strict=True):
-        align = AlignScore(entity, alignment, len(probabilities)).of
-        ner = NerScore(probabilities, entity.type).of
-        fused.append(
-            [(start, end, how.of(align(start, end), ner(start, end), nmt)) for start, end, nmt in row]
-        )
-    return fused
-
 
 class _Known:
-    """Log-probabilities in one direction, each asked for once."""
+    """Log-probabilities in one direction, each asked for once as long as it is remembered."""
 
     def __init__(self, decoder: ForcedDecoder) -> None:
         self.decoder = decoder
-        self._found: dict[Pair, list[float]] = {}
+        self._found: dict[Pair, _Log] = {}
 
-    def of(self, pairs: Iterable[Pair]) -> Mapping[Pair, list[float]]:
+    def fitting(self, texts: Iterable[str]) -> set[str]:
+        """Return the texts that the model can read, and write."""
+        different = list(dict.fromkeys(texts))
+        fit = self.decoder.fit([(text, text) for text in different])
+        return {text for text, fits in zip(different, fit, strict=True) if fits}
+
+    def of(self, pairs: Iterable[Pair]) -> Mapping[Pair, _Log]:
         """Return the log-probabilities of the second text of each pair after the first, at least."""
+        if len(self._found) > _REMEMBERED:
+            self._found = {}
         unknown = [pair for pair in dict.fromkeys(pairs) if pair not in self._found]
-        self._found.update(zip(unknown, self.decoder.of_pairs(unknown), strict=True))
+        for pair, logs in zip(unknown, self.decoder.of_pairs(unknown), strict=True):
+            self._found[pair] = _Log(sum(logs), len(logs))
         return self._found

@@ -75,6 +75,7 @@ def test_every_method_labels_the_target_and_counts_what_it_dropped(folder, metho
             "PER": {"entities": 2, "projected": 2, "dropped": {}},
             "TOWN/CITY": {"entities": 1, "projected": 1, "dropped": {}},
         },
+        "scoring": None,
         "problems": [],
     }
 

@@ -26,7 +26,7 @@ from synthner.generation.generate import generate
 from synthner.generation.journal import Journal
 from synthner.generation.methods import METHODS, MethodContext
 from synthner.generation.methods.translated_gold import translated_words
-from synthner.generation.plan import method_context, plan_summary
+from synthner.generation.plan import check_other_gold, method_context, plan_summary
 from synthner.generation.rounds import Rounds
 from synthner.release import Release, read_release
 from synthner.schema.errors import DataError, ReleaseError, WrongUsageError
@@ -485,6 +485,65 @@ def test_a_source_without_gold_to_train_on_is_named(tmp_path):
     release = read_release(tmp_path)
     with pytest.raises(ReleaseError, match="translates gold train of `en`, and there is none"):
         generate(release)
+
+
+@pytest.mark.parametrize(
+    ("method", "settings", "message"),
+    [
+        ("translate_train", {"source": "sv"}, "translate_train.source: `sv` is no language of this release"),
+        ("translated_markers", {"source": "da"}, "`translated_markers.source` names the language itself"),
+        ("back_translated_markers", {"source": "sv"}, "back_translated_markers.source: `sv` is no language"),
+        ("constrained_decoding", {"source": "sv"}, "constrained_decoding.source: `sv` is no language"),
+        (
+            "generated_candidates",
+            {"source": "sv", "candidates": "no/model", "codes": {"en": "en", "da": "da"}},
+            "generated_candidates.source: `sv` is no language",
+        ),
+        ("translate_train", {"source": "en", "translations": "no.txt", "model": None}, "no.txt: there is no"),
+        (
+            "distillation",
+            {"text": "no.txt", "teachers": [{"gold": "sv"}]},
+            "distillation.teachers.0.gold: `sv`",
+        ),
+        (
+            "cluster_replacement",
+            {"related": ["sv"]},
+            "cluster_replacement.related: no config of this release",
+        ),
+    ],
+)
+def test_gold_of_other_languages_is_validated_as_it_is_planned(tmp_path, method, settings, message):
+    translates = {"model": "./none"} if "source" in settings else {}
+    value = {key: each for key, each in {**translates, **settings}.items() if each is not None}
+    release = write_release(tmp_path, settings_of("a/model"), english=english_gold(3))
+    path = tmp_path / "release.yaml"
+    written = json.loads(path.read_text(encoding="utf-8"))
+    written["generators"]["mt"] = {"method": method, "languages": ["da"], method: value}
+    path.write_text(json.dumps(written), encoding="utf-8")
+    release = read_release(tmp_path)
+    with pytest.raises((ReleaseError, DataError)) as validated:
+        check_other_gold(release, {})
+    assert message in str(validated.value)
+    with pytest.raises((ReleaseError, DataError)):
+        plan_summary(release)
+
+
+def test_validate_shows_gold_of_the_source_and_needs_no_model(tmp_path):
+    write_release(tmp_path, settings_of("./none"), english=english_gold(3))
+    assert "Gold of en: en.conll (3 train; " in done("validate", folder=tmp_path).stdout
+    (tmp_path / "en.conll").unlink()
+    message = refused("validate", folder=tmp_path)
+    assert message.startswith(f"{tmp_path / 'en.conll'}: there is no such file")
+
+
+def test_a_model_that_scores_is_named_where_none_translates(tmp_path):
+    (tmp_path / "da.txt").write_text("nu\n" * 3, encoding="utf-8")
+    value = {"source": "en", "translations": "da.txt", "projection": {"method": "exact", "scores": "nmt"}}
+    release = write_release(tmp_path, value, english=english_gold(3))
+    with pytest.raises(
+        ReleaseError, match=r"projection.translator: the key `model` is missing, and no model"
+    ):
+        plan_summary(release)
 
 
 def test_words_that_are_not_written_apart_are_not_translated(tmp_path):

@@ -1,4 +1,4 @@
-"""Translate-train with a tagger of the language: it says where entities went, beside alignments."""
+"""Translate-train with a tagger of the language, or a model that scores: they say where entities went."""
 
 import json
 import shutil
@@ -14,8 +14,14 @@ from synthner.evaluation.recipes import train_on_gold
 from synthner.generation.generate import generate
 from synthner.generation.journal import Journal
 from synthner.generation.plan import plan_summary
+from synthner.projection.model_folders import named_model
+from synthner.projection.outcome import ParallelSentence
+from synthner.projection.scored import NamedTranslator, Scoring, scored_projector
+from synthner.projection.translation import load_translation_model
+from synthner.projection.translation_scores import TranslationScores
 from synthner.release import Release, read_release
 from synthner.schema.example import Example
+from synthner.schema.iob2 import mentions
 from synthner.tests.command_line import refused
 from synthner.tests.test_translate_train import (
     DICTIONARY,
@@ -30,10 +36,11 @@ from synthner.tests.test_translate_train import (
     write_release,
 )
 from synthner.tests.tiny_encoder import save_tiny_encoder
-from synthner.tests.tiny_translator import save_tiny_translator
+from synthner.tests.tiny_translator import DANISH, ENGLISH, save_tiny_translator
 
 FUSED = {"method": "exact", "candidates": "ngram", "scores": "fused"}
 OF_GOLD = {**FUSED, "tagger": {"gold": "da"}}
+OF_ALL = {**OF_GOLD, "translator": {"batch_size": 16}}
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +79,10 @@ def test_a_tagger_of_gold_finds_what_statistics_of_little_text_do_not(model, tmp
         "method": "exact",
         "candidates": "ngram",
         "scores": "fused",
+        "weights": {
+            "align": {"weight": 0.5, "threshold": 0.0},
+            "ner": {"weight": 0.5, "threshold": 0.05},
+        },
         "tagger": "CRF on gold of da",
     }
     card = write_card(release.dataset).read_text(encoding="utf-8")
@@ -80,7 +91,9 @@ def test_a_tagger_of_gold_finds_what_statistics_of_little_text_do_not(model, tmp
         in card
     )
     operation = projections(release)[0]["operation"]
-    assert "projected by exact (ngram candidates, fused scores, tagger CRF on gold of da): " in operation
+    assert (
+        "projected by exact (ngram candidates, align + ner scores, tagger CRF on gold of da): " in operation
+    )
 
 
 @pytest.mark.parametrize("kind", ["crf", "encoder"])
@@ -116,21 +129,69 @@ def test_a_saved_tagger_is_published_by_its_own_name_and_another_projects_anew(m
 
 
 def test_what_is_projected_does_not_hang_on_where_a_run_stopped(model, tmp_path):
-    whole = release_in(tmp_path / "whole", model, OF_GOLD, sentences=135)
+    whole = release_in(tmp_path / "whole", model, OF_ALL, sentences=135)
     generate(whole)
-    stopped = release_in(tmp_path / "stopped", model, OF_GOLD, sentences=135)
+    stopped = release_in(tmp_path / "stopped", model, OF_ALL, sentences=135)
     with Journal(whole.journal) as journal, Journal(stopped.journal) as other:
         for call, reply in islice(list(journal.answers("da_mt")), 135 + 50):
             assert reply
             other.record(call, reply)
     assert generate(stopped).answered == 135 - 50
     assert answers(stopped) == answers(whole)
+    operation = (
+        "(ngram candidates, align + ner + nmt scores, tagger CRF on gold of da, translation scores by tiny)"
+    )
+    assert all(operation in each["operation"] for each in projections(whole))
+
+
+def test_the_model_that_translates_scores_where_no_other_is_named(model, tmp_path):
+    release = release_in(tmp_path, model, {"method": "exact", "scores": "nmt"}, sentences=6)
+    generate(release)
+    scores = TranslationScores(load_translation_model(named_model(str(model), beside=model)), ENGLISH, DANISH)
+    translator = NamedTranslator(scores, "tiny", None, (ENGLISH, DANISH))
+    project = scored_projector("exact", {}, Scoring(scores="nmt"), translator=translator)
+    made = projections(release)
+    sentences = [
+        # Danish gold has no dates.
+        ParallelSentence(
+            [mention for mention in mentions([tag for _, tag in english]) if mention.type != "DATE"],
+            frozenset(),
+            each["tokens"],
+            [word for word, _ in english],
+        )
+        for english, each in zip(english_gold(6), made, strict=True)
+    ]
+    assert [each["ner_tags"] for each in made] == [each.tags for each in project.of(sentences)]
+    assert any("B-PER" in each["ner_tags"] for each in made)
+    build(release)
+    found = findings(release)["projection"]
+    assert found.pop("translator") == {
+        "model": "tiny",
+        "revision": f"sha256:{named_model(str(model), beside=model).identity()[-1]}",
+        "languages": [ENGLISH, DANISH],
+    }
+    assert found == {
+        "method": "exact",
+        "candidates": "ngram",
+        "scores": "nmt",
+        "weights": {"nmt": {"weight": 1.0, "threshold": 0.1}},
+        "unread": 0,
+    }
+    card = write_card(release.dataset).read_text(encoding="utf-8")
+    assert "labels projected by `exact`, with scores by the translation model `tiny`." in card
+    # Another model scores anew, and translates nothing.
+    other = shutil.copytree(model, tmp_path / "da")
+    (other / "generation_config.json").write_text('{"max_length": 9}')
+    codes = {"en": ENGLISH, "da": DANISH}
+    named = {"translator": {"model": "{language}", "codes": codes}}
+    release = release_in(tmp_path, model, {"method": "exact", "scores": "nmt", **named}, sentences=6)
+    assert plan_summary(release).configs["da_mt"].splits["train"].to_ask == 6
 
 
 @pytest.mark.parametrize(
     ("projection", "message"),
     [
-        ({**FUSED}, "translate_train.projection: there is no tagger to choose candidates or to score them"),
+        ({**FUSED}, "translate_train.projection: there is nothing to fuse with alignments: neither a tagger"),
         ({"method": "exact", "tagger": {"gold": "da"}}, "translate_train.projection.tagger: it has no use"),
         (
             {**OF_GOLD, "method": "politov"},
@@ -144,7 +205,14 @@ def test_what_is_projected_does_not_hang_on_where_a_run_stopped(model, tmp_path)
         ),
         ({**FUSED, "tagger": {}}, "exactly one of `model` or `gold` must be given"),
         ({**FUSED, "tagger": {"gold": "da", "revision": "main"}}, "`revision` has no use without `model`"),
-        ({**OF_GOLD, "scores": "nmt"}, "Known here: `align`, `ner`, `fused`."),
+        ({**OF_GOLD, "scores": "nmt"}, "translate_train.projection.tagger: it has no use"),
+        ({**OF_GOLD, "scores": "all"}, "Did you mean `align`?"),
+        ({"method": "exact", "translator": {}}, "translate_train.projection.translator: it has no use"),
+        (
+            {**FUSED, "translator": {"model": "x/y", "codes": {"en": "en"}}},
+            "translate_train.projection.translator: the key `codes.da` is missing",
+        ),
+        ({**FUSED, "translator": {"revision": "main"}}, "`revision` has no use without `model`"),
     ],
 )
 def test_taggers_that_cannot_be_are_named_before_anything_is_translated(tmp_path, projection, message):

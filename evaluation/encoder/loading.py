@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ...projection import model_folders
-from ...projection.model_folders import on_one_line
 from ...schema.errors import DataError
+from ...sources import model_downloads
 
 FILES_OF_A_MODEL = ("*.json", "*.txt", "*.model", "*.safetensors")
 """Configuration, tokenizer and weights: no pickle and no code."""
@@ -50,49 +50,7 @@ def downloaded_model(model: str, revision: str | None = None, further: Sequence[
     Raises:
         DataError: If there is no such model, or it cannot be reached.
     """
-    import httpx2
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HfHubHTTPError,
-        HFValidationError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
-
-    wanted = [*FILES_OF_A_MODEL, *further]
-    try:
-        return Path(
-            snapshot_download(model, revision=revision, allow_patterns=wanted, ignore_patterns=["*/*"])
-        )
-    except RevisionNotFoundError as error:
-        raise DataError(
-            f"the model has no revision `{revision}`", where=model, hint="Name a commit of it."
-        ) from error
-    except GatedRepoError as error:
-        raise DataError(
-            "the model is gated",
-            where=model,
-            hint="Ask for access on its page on the Hub, then log in with `hf auth login`.",
-        ) from error
-    except RepositoryNotFoundError as error:
-        raise DataError(
-            "the Hub has no such model, or you may not see it",
-            where=model,
-            hint="Check the spelling `organisation/name`; for a private model log in with `hf auth login`.",
-        ) from error
-    except HFValidationError as error:
-        raise DataError(
-            f"this is neither a folder nor the id of a model: {on_one_line(error)}",
-            where=model,
-            hint="Write the path of a folder, or `organisation/name`.",
-        ) from error
-    except (httpx2.TransportError, HfHubHTTPError, OSError) as error:
-        raise DataError(
-            f"the Hub cannot be reached, and the model is not in the cache: {on_one_line(error)}",
-            where=model,
-            hint="Check the connection and that HF_HUB_OFFLINE is not set, or name a folder with the model.",
-        ) from error
+    return model_downloads.downloaded_model(model, revision, [*FILES_OF_A_MODEL, *further])
 
 
 def load_tokenizer(folder: Path, name: str) -> Any:

@@ -20,7 +20,7 @@ from .data import GridData
 from .description import STATISTICAL
 from .trained import Tagging, Tags
 from .translate_test import Way
-from .translations import Translations, revision_of, translations_of_test
+from .translations import Translations, translations_of_test
 
 Words = Sequence[str]
 
@@ -35,7 +35,7 @@ class TranslatedTest:
         words: The words of their translations.
         alignments: Links from a word of a translation to one of the test sentence.
         translations: The translations.
-        aligner_revision: Which encoder aligned them, as `revision_of` says it; None where none did.
+        aligner_revision: Which encoder aligned them, see `NamedModel.revision_in`; None where none did.
     """
 
     way: Way
@@ -145,4 +145,4 @@ def _by_encoder(way: Way, pairs: Sequence[Pair]) -> tuple[list[Alignment], str |
     require_transformers()
     fetched = model.fetch()
     aligner = NeuralAligner(load_encoder(NamedModel(model.name, fetched)), way.aligner)
-    return list(aligner.align(pairs)), revision_of(model, fetched)
+    return list(aligner.align(pairs)), model.revision_in(fetched)

@@ -34,7 +34,7 @@ class Translations:
 
     Attributes:
         sentences: One translation a sentence, in their order.
-        model_revision: Which model made them, as `revision_of` says it.
+        model_revision: Which model made them, as `NamedModel.revision_in` says it.
     """
 
     sentences: tuple[Translation, ...]
@@ -79,25 +79,13 @@ def translations_of_test(way: Way, data: GridData) -> Translations:
     return Translations(tuple(found[text] for text in texts), known[0].model_revision)
 
 
-def revision_of(model: NamedModel, folder: Path) -> str | None:
-    """Return what a model is exactly: `sha256:…` of a local folder's files, or its commit on the Hub.
-
-    Args:
-        model: The model.
-        folder: Where it is, as `NamedModel.fetch` says it.
-    """
-    if model.folder is not None:
-        return f"sha256:{model.identity()[-1]}"
-    return folder.name if folder.parent.name == "snapshots" else None
-
-
 def _completed(
     way: Way, batches: Sequence[Sequence[str]], kept: Sequence[_Batch | None], folder: Path
 ) -> list[_Batch]:
     """Make and write the batches that are missing, or that another revision of the model has made."""
     require_train_extra("the setting `translate-test`")
     fetched = way.model.fetch(converted=True)
-    revision = revision_of(way.model, fetched)
+    revision = way.model.revision_in(fetched)
     translator = _translator(way, fetched)
     found = []
     for number, (batch, known) in enumerate(zip(batches, kept, strict=True)):

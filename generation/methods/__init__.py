@@ -19,7 +19,9 @@ from . import (
     translate_train,
     translated_markers,
 )
+from .distillation_teachers import check_gold_of_teachers
 from .method import Answers, Method, MethodContext, Reading
+from .translated_gold import check_source
 
 __all__ = ["METHODS", "Answers", "Method", "MethodContext", "Reading"]
 
@@ -75,6 +77,7 @@ METHODS: dict[str, Method] = {
         needs="gold to train on; no model",
         plan=cluster_replacement.plan,
         answering=cluster_replacement.answering,
+        check=cluster_replacement.check,
     ),
     "masked_entity_model": Method(
         summary="Replaces words of mentions by what a masked language model, trained on gold, thinks of.",
@@ -97,6 +100,7 @@ METHODS: dict[str, Method] = {
         reading=translate_train.reading,
         most_calls=translate_train.most_calls,
         findings=translate_train.findings,
+        check=translate_train.check,
     ),
     "translated_markers": Method(
         summary="Translates gold of another language with brackets round its entities, which get the labels.",
@@ -106,6 +110,7 @@ METHODS: dict[str, Method] = {
         reading=translated_markers.reading,
         most_calls=translated_markers.most_calls,
         findings=translated_markers.findings,
+        check=check_source,
     ),
     "back_translated_markers": Method(
         summary="Translates gold of another language, also with brackets, and labels the one by the other.",
@@ -115,6 +120,7 @@ METHODS: dict[str, Method] = {
         reading=back_translated_markers.reading,
         most_calls=back_translated_markers.most_calls,
         findings=back_translated_markers.findings,
+        check=check_source,
     ),
     "constrained_decoding": Method(
         summary="Translates gold of another language, and puts brackets into the translations.",
@@ -124,6 +130,7 @@ METHODS: dict[str, Method] = {
         reading=constrained_decoding.reading,
         most_calls=constrained_decoding.most_calls,
         findings=constrained_decoding.findings,
+        check=check_source,
     ),
     "generated_candidates": Method(
         summary="Translates gold of another language, and matches entities that a model generates.",
@@ -133,6 +140,7 @@ METHODS: dict[str, Method] = {
         reading=generated_candidates.reading,
         most_calls=generated_candidates.most_calls,
         findings=generated_candidates.findings,
+        check=check_source,
     ),
     "distillation": Method(
         summary="Labels your text by taggers of other languages, and keeps how sure they are, for a student.",
@@ -141,5 +149,6 @@ METHODS: dict[str, Method] = {
         answering=distillation.answering,
         reading=distillation.reading,
         findings=distillation.findings,
+        check=check_gold_of_teachers,
     ),
 }

@@ -16,7 +16,7 @@ from ...schema.validation import nearest
 from ..calls import Call, Reply
 from ..engines import endpoint
 from ..json_scanner import read_whole
-from .attribute_guided_corrections import Doubt, Pair, correction_calls, doubts
+from .attribute_guided_corrections import GROUP, Doubt, Pair, correction_calls, doubts
 from .attribute_guided_prompts import Messages, Prompts
 from .method import MethodContext
 from .prompts import legend
@@ -341,7 +341,7 @@ class Asking:
         """Say how many corrections follow from an answer, if sentences have twice the mentions of gold."""
         examples = self._context.gold.splits.get(self._generator.seeds_from[split], ())
         mentions = sum(len(example.mentions) for example in examples) / max(1, len(examples))
-        return math.ceil(2 * mentions * self._generator.datapoints * self._share / 3)
+        return math.ceil(2 * mentions * self._generator.datapoints * self._share / GROUP)
 
 
 def _settings(context: MethodContext) -> Settings:

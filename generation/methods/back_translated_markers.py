@@ -20,15 +20,8 @@ from ..calls import Call, Reply
 from ..salvage import Salvage
 from .method import Answers, MethodContext, Reading
 from .offline_calls import SPLIT
-from .translate_train import TRANSLATE
-from .translated_gold import (
-    answers_by_step,
-    sentences_of,
-    source_gold,
-    translation_calls,
-    translation_settings,
-    translations,
-)
+from .projected_gold import TRANSLATE
+from .translated_gold import sentences_of, source_gold, translation_settings
 from .translated_markers import (
     ENTITIES,
     NO_SENTENCE,
@@ -47,6 +40,7 @@ from .translated_markers import (
     translated_alone,
     translated_by,
 )
+from .translation_rounds import TranslationRound, answers_of
 
 
 def plan(context: MethodContext) -> Iterator[Call]:
@@ -58,17 +52,16 @@ def plan(context: MethodContext) -> Iterator[Call]:
     """
     work = _Work(context)
     yield from work.plain_calls
-    yield from work.entity_calls
+    yield from work.entities.calls
     plain = context.rounds.answers(work.plain_calls)
-    alone = translated_alone(context, work.entities, work.entity_calls)
+    alone = translated_alone(work.entities)
     if plain is not None and alone is not None:
         yield from work.marked_calls(plain, alone)
 
 
 def most_calls(context: MethodContext) -> Mapping[str, int]:
     """Return how many calls there are in the end."""
-    work = _Work(context)
-    return {SPLIT: len(work.sentences) + len(work.marked) + len(work.entities)}
+    return {SPLIT: _Work(context).entities.end}
 
 
 def answering(context: MethodContext) -> Answers:
@@ -79,21 +72,13 @@ def answering(context: MethodContext) -> Answers:
         WrongUsageError: If what translates is not installed.
     """
     work = _Work(context)
-    answers = {
-        step: translations(context, work.settings, texts, step=step, first=first)
-        for step, texts, first in (
-            (TRANSLATE, work.sentences, 0),
-            (SENTENCES, work.marked, work.first_marked),
-            (ENTITIES, work.entities, work.first_entity),
-        )
-    }
-    return answers_by_step({step: lambda step=step: answers[step] for step in answers})
+    return answers_of(work.sentences, work.marked, work.entities)
 
 
 def reading(context: MethodContext) -> Reading:
     """Return what reads answers: a labelled sentence, or why there is none."""
     split = splitter(context)
-    done = f"{translated_by(context, translation_settings(context))}, entities found by brackets"
+    done = f"{translated_by(translation_settings(context))}, entities found by brackets"
 
     def read(call: Call, text: str) -> Salvage:
         outcome = _outcome(call, text, split)
@@ -109,7 +94,7 @@ def findings(context: MethodContext) -> Mapping[str, Any]:
     answered = {
         call.index: _outcome(call, reply.text or "", split) for call, reply in replies_so_far(context)
     }
-    number_of_marked = iter(range(work.first_marked, work.first_entity))
+    number_of_marked = iter(range(work.marked.first, work.marked.end))
     became: list[Outcome] = []
     for place, example in enumerate(work.source.examples):
         if not example.mentions:
@@ -135,47 +120,31 @@ class _Work:
     """
 
     def __init__(self, context: MethodContext) -> None:
-        self._context = context
         self.settings = translation_settings(context)
         self.source = source_gold(context)
-        # As `translate_train` translates them: whoever has both in a release translates them once.
-        self.sentences = sentences_of(self.source.examples)
         self._with_entities = [
             (place, example)
             for place, example in enumerate(self.source.examples)
             if example.mentions and not has_brackets(example.tokens)
         ]
         examples = [example for _, example in self._with_entities]
-        self.marked = marked_texts(examples)
-        self.entities = entity_texts(examples)
-
-    @property
-    def first_marked(self) -> int:
-        """The number of the first sentence with brackets."""
-        return len(self.sentences)
-
-    @property
-    def first_entity(self) -> int:
-        """The number of the first entity alone."""
-        return self.first_marked + len(self.marked)
+        # As `translate_train` translates them: whoever has both in a release translates them once.
+        plain = sentences_of(self.source.examples)
+        self.sentences = TranslationRound(context, self.settings, plain, TRANSLATE)
+        self.marked = TranslationRound(
+            context, self.settings, marked_texts(examples), SENTENCES, first=self.sentences.end
+        )
+        self.entities = TranslationRound(
+            context, self.settings, entity_texts(examples), ENTITIES, first=self.marked.end
+        )
 
     @cached_property
     def plain_calls(self) -> list[Call]:
         """The calls for sentences as they are; one without entities is a datapoint."""
-        calls = translation_calls(self._context, self.settings, self.sentences, step=TRANSLATE)
         return [
             call if example.mentions else replace(call, datapoints=1)
-            for call, example in zip(calls, self.source.examples, strict=True)
+            for call, example in zip(self.sentences.calls, self.source.examples, strict=True)
         ]
-
-    @cached_property
-    def entity_calls(self) -> list[Call]:
-        """The calls for entities alone."""
-        return list(
-            translation_calls(
-                self._context, self.settings, self.entities, step=ENTITIES, first=self.first_entity
-            )
-        )
 
     def marked_calls(self, plain: Sequence[Reply | None], alone: Mapping[str, str]) -> Iterator[Call]:
         """Plan the second round.
@@ -184,14 +153,10 @@ class _Work:
             plain: The answers to `plain_calls`.
             alone: The translations of entities.
         """
-        texts = [
-            replace(text, about={**about_entities(example, alone), "plain": _text(plain[place])})
-            for text, (place, example) in zip(self.marked, self._with_entities, strict=True)
-        ]
-        for call in translation_calls(
-            self._context, self.settings, texts, step=SENTENCES, first=self.first_marked
-        ):
-            yield replace(call, datapoints=1)
+        return self.marked.datapoint_calls(
+            {**about_entities(example, alone), "plain": _text(plain[place])}
+            for place, example in self._with_entities
+        )
 
 
 def _text(reply: Reply | None) -> str:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import regex
 
-from ...projection.model_folders import NamedModel, named_model, require_train_extra
+from ...projection.model_folders import NamedModel, require_train_extra
 from ...schema.errors import ReleaseError
 from ...schema.example import Example
 from ...schema.iob2 import OUTSIDE
@@ -28,7 +28,8 @@ from ...sources.normal_forms import NormalForms
 from ..calls import Call, canonical_json
 from ..engines.local_models import in_memory
 from .method import Answers, MethodContext
-from .offline_calls import SPLIT, held_out_hash, offline_calls, written
+from .offline_calls import SPLIT, held_out_hash, in_blocks, offline_calls, written
+from .shown_gold import texts_of_gold
 from .translated_gold import check_words_are_apart
 
 if TYPE_CHECKING:
@@ -126,19 +127,16 @@ def answering(context: MethodContext) -> Answers:
     holder = in_memory(name, lambda: _load(settings))
     gold = context.gold.splits[SPLIT]
     known = frozenset(token for example in gold for token in example.tokens)
-    never = frozenset(
-        _NORMAL.comparable(example.tokens) for split in context.gold.splits.values() for example in split
-    )
+    never = texts_of_gold(context.gold.splits, _NORMAL)
     seed = f"{context.seed}/{context.config.language.code}/back_translation"
     # What is wrong with a model or a code shows at once.
     _translators(settings, holder.get())
 
     def answers(calls: Iterable[Call]) -> Iterator[str]:
-        for block, asked in groupby(calls, key=lambda call: call.index // _TOGETHER):
-            first = block * _TOGETHER
+        for first, asked in in_blocks(calls, _TOGETHER):
             there, back = _translators(settings, holder.get())
             translation = BackTranslation(settings, there, back, known, never)
-            together = translation.variants(gold[first : first + _TOGETHER], f"{seed}/{block}")
+            together = translation.variants(gold[first : first + _TOGETHER], f"{seed}/{first // _TOGETHER}")
             for call in asked:
                 variants = together[call.index - first]
                 yield written(
@@ -362,21 +360,13 @@ def _settings(context: MethodContext) -> Settings:
                 hint="`there` translates into another language and `back` from it: folders, or ids of "
                 "models on the Hub. One model is enough where it is multilingual and told a `pivot`.",
             )
-    there = value["there"]
-    revision = value.get("there_revision")
+    there = context.model(value["there"], value.get("there_revision"))
     return Settings(
-        there=_named(context, there, revision),
-        back=_named(context, value["back"], value.get("back_revision"))
-        if "back" in value
-        else _named(context, there, revision),
+        there=there,
+        back=context.model(value["back"], value.get("back_revision")) if "back" in value else there,
         language=language,
         pivot=pivot,
         variants=value.get("variants", 1),
         least_words=value.get("least_words", LEAST_WORDS),
         decoding={key: value[key] for key in ("beams", "temperature", "batch_size") if key in value},
     )
-
-
-def _named(context: MethodContext, name: str, revision: str | None) -> NamedModel:
-    name = name.replace("{language}", context.config.language.code)
-    return named_model(name, revision, beside=context.folder)

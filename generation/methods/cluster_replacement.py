@@ -117,6 +117,16 @@ def answering(context: MethodContext) -> Answers:
     return answers
 
 
+def check(context: MethodContext) -> None:
+    """Make sure that there is gold of the related languages.
+
+    Raises:
+        ReleaseError: If a setting is wrong, or one of them is no language of the release.
+        DataError: If its gold cannot be used.
+    """
+    _related_gold(context, _settings(context))
+
+
 def clusters_of(context: MethodContext) -> MentionClusters:
     """Return the clusters that a config's mentions are replaced within.
 

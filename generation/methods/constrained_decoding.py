@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...projection.constrained_decoding import BracketDecoder, arranged, projected
-from ...projection.model_folders import NamedModel, named_model
+from ...projection.model_folders import NamedModel
 from ...projection.outcome import labelled
 from ...projection.translation import (
     BATCH_SIZE,
@@ -51,9 +51,7 @@ def plan(context: MethodContext) -> Iterator[Call]:
         DataError: If there is no such model.
     """
     work = _Work(context)
-    yield from work.gold.translation_calls
-    if work.gold.sentences is not None:
-        yield from work.decoding_calls()
+    yield from work.gold.planned(work.decoding_calls)
 
 
 def most_calls(context: MethodContext) -> Mapping[str, int]:
@@ -84,8 +82,7 @@ def reading(context: MethodContext) -> Reading:
 def findings(context: MethodContext) -> Mapping[str, Any]:
     """Say where the sentences come from, and what became of them and of their entities, by type."""
     work = _Work(context)
-    calls = [] if work.gold.sentences is None else list(work.decoding_calls())
-    replies = context.rounds.answers(calls) if calls else None
+    replies = work.gold.answered(work.decoding_calls)
     return {**projected_findings(context, work.gold, replies), "marker_model": work.marker_name}
 
 
@@ -125,9 +122,7 @@ class _Work:
             *(settings.source_code, settings.target_code, settings.source, settings.model_name),
             *(self.marker_name, self._batch_size),
         ]
-        yield from self.gold.further_calls(
-            step=DECODE, after=1, decides=decides, about=[None] * len(self.gold.translated()), datapoints=1
-        )
+        return self.gold.further_calls(step=DECODE, after=1, decides=decides, datapoints=1)
 
     @property
     def scoring_models(self) -> Sequence[NamedModel]:
@@ -204,6 +199,4 @@ class _Work:
                     hint="Name the model, or leave out its revision.",
                 )
             return None
-        name = name.replace("{language}", self._context.config.language.code)
-        name = name.replace("{source}", self.gold.settings.source)
-        return named_model(name, revision, beside=self._context.folder)
+        return self._context.model(name, revision)

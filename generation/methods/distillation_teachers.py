@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256 as hash_of_bytes
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from ...projection.model_folders import NamedModel, named_model, require_train_e
 from ...schema.errors import ReleaseError, SynthnerError
 from ...schema.validation import nearest
 from ...sources.gold import Gold
+from ...sources.unlabelled_text import content_hash
 from ..calls import canonical_json, sha256
 from .method import MethodContext
 from .offline_calls import SPLIT, gold_as_json
@@ -53,7 +53,7 @@ class SavedTeacher:
         """
         if isinstance(self.model, NamedModel):
             return self.model.identity()
-        return ["crf", hash_of_bytes(self.model.read_bytes()).hexdigest()]
+        return ["crf", content_hash(self.model)]
 
     def load(self) -> Teacher:
         """Load it.
@@ -154,6 +154,18 @@ def named_teachers(context: MethodContext) -> list[NamedTeacher]:
         else _of_common_types(context, trained_teacher(context, value, f"distillation.teachers.{place}"))
         for place, value in enumerate(named)
     ]
+
+
+def check_gold_of_teachers(context: MethodContext) -> None:
+    """Make sure that there is gold for the teachers that are trained here; no model is looked for.
+
+    Raises:
+        ReleaseError: If a language is none of the release, or has nothing to train on.
+        DataError: If its gold cannot be used.
+    """
+    for place, value in enumerate(context.config.generator.method_settings.get("teachers", ())):
+        if "gold" in value:
+            _gold_of(context, value["gold"], f"distillation.teachers.{place}.gold")
 
 
 def saved_teacher(context: MethodContext, value: Mapping[str, Any]) -> SavedTeacher:

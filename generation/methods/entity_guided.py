@@ -28,6 +28,7 @@ from .entity_lists import EntityLists, Relabelling
 from .gold_words import GoldWords
 from .method import MethodContext, Reading
 from .seeded import check_sampling
+from .shown_gold import texts_of_gold
 from .typed_mentions import TypedMentionError, parse_typed_mentions, type_names
 
 SENTENCE = "sentence"
@@ -183,7 +184,8 @@ class _Guide:
         self._words = GoldWords(example.tokens for example in self._gold)
         self._prompts = Prompts(context.config.language.name, self._names, self._gold, self._lists_of_gold())
         self._server = endpoint(context.config)
-        self._never_shown = _texts_of_gold(context)
+        # None of them goes into a prompt that a model began.
+        self._never_shown = texts_of_gold(context.gold.splits, _NORMAL)
         self._begin()
 
     def _begin(self) -> None:
@@ -397,13 +399,6 @@ class _Guide:
 
 
 _NORMAL = NormalForms()
-
-
-def _texts_of_gold(context: MethodContext) -> frozenset[str]:
-    """Return what is compared of gold sentences: none of them goes into a prompt that a model began."""
-    return frozenset(
-        _NORMAL.comparable(example.tokens) for gold in context.gold.splits.values() for example in gold
-    )
 
 
 def _source(context: MethodContext, split: str) -> Sequence[Example]:

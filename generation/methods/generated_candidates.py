@@ -13,12 +13,11 @@ import string
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from itertools import groupby
 from typing import Any
 
 from ...projection.candidate_generation import BEAMS, SENTENCE, SLOTS, TYPE, CandidateGenerator, Prompt
 from ...projection.generated import Words, best_free, generated_candidates
-from ...projection.model_folders import NamedModel, named_model
+from ...projection.model_folders import NamedModel
 from ...projection.outcome import labelled
 from ...projection.translation import (
     BATCH_SIZE,
@@ -32,7 +31,7 @@ from ...schema.example import Example
 from ..calls import Call, canonical_json
 from ..engines.local_models import in_memory
 from .method import Answers, MethodContext, Reading
-from .offline_calls import SPLIT
+from .offline_calls import SPLIT, in_blocks
 from .projected_gold import (
     TOO_LONG,
     TRANSLATE,
@@ -64,12 +63,7 @@ def plan(context: MethodContext) -> Iterator[Call]:
         DataError: If there is no such model.
     """
     work = _Work(context)
-    yield from work.gold.translation_calls
-    if work.gold.sentences is None:
-        return
-    yield from work.generation_calls
-    if work.texts is not None:
-        yield from work.matching_calls(work.texts)
+    yield from work.gold.planned(work.further_calls)
 
 
 def most_calls(context: MethodContext) -> Mapping[str, int]:
@@ -100,8 +94,7 @@ def reading(context: MethodContext) -> Reading:
 def findings(context: MethodContext) -> Mapping[str, Any]:
     """Say where the sentences come from, and what became of them and of their entities, by type."""
     work = _Work(context)
-    known = work.gold.sentences is not None and work.texts is not None
-    replies = context.rounds.answers(list(work.matching_calls(work.texts or []))) if known else None
+    replies = None if work.texts is None else work.gold.answered(work.matching_calls)
     return {**projected_findings(context, work.gold, replies), "candidates": work.generator_name}
 
 
@@ -135,36 +128,34 @@ class _Work:
         self._names = self._names_of_types()
         self._check_prompt()
 
-    @cached_property
-    def generation_calls(self) -> list[Call]:
-        """The calls of the second round."""
-        decides = [VERSION, self.generator.identity(), self._names, *self._how()]
-        return list(
-            self.gold.further_calls(
-                step=GENERATE, after=1, decides=decides, about=[None] * len(self.gold.translated())
-            )
-        )
+    def further_calls(self) -> Iterator[Call]:
+        """Plan the second round; when its answers are there, the third."""
+        yield from self._generation_calls
+        if self.texts is not None:
+            yield from self.matching_calls()
 
     @cached_property
     def texts(self) -> list[Mapping[str, Any]] | None:
         """The answers of the second round: what was written for each sentence; None while any is missing."""
-        replies = self._context.rounds.answers(self.generation_calls)
+        replies = self.gold.answered(lambda: self._generation_calls)
         if replies is None:
             return None
         return [read_answer((reply and reply.text) or "") for reply in replies]
 
-    def matching_calls(self, texts: Sequence[Mapping[str, Any]]) -> Iterator[Call]:
+    def matching_calls(self) -> Iterator[Call]:
         """Plan the third round.
 
-        Args:
-            texts: What was written for each sentence.
+        Raises:
+            DataError: If answers of an earlier one are missing.
         """
         settings = self.gold.settings
         decides = [
             *(VERSION, settings.model.identity(), self._codes, self._names, self._keeps_punctuation),
             *(settings.source, settings.model_name, self.generator_name, self._batch_size),
         ]
-        yield from self.gold.further_calls(step=MATCH, after=2, decides=decides, about=texts, datapoints=1)
+        return self.gold.further_calls(
+            step=MATCH, after=2, decides=decides, about=self._found_texts(), datapoints=1
+        )
 
     def generation(self) -> Answers:
         """Return what answers the calls of the second round."""
@@ -175,7 +166,7 @@ class _Work:
 
         def answers(calls: Iterable[Call]) -> Iterator[str]:
             sentences = self.gold.translated()
-            for block, asked in _by_block(calls, len(sentences)):
+            for block, asked in in_blocks(calls, TOGETHER, len(sentences)):
                 written = self._written(sentences[block : block + TOGETHER], holder.get())
                 for call in asked:
                     yield written[call.index - len(sentences) - block]
@@ -187,16 +178,26 @@ class _Work:
         holder = translation_model(self._context, self.gold.settings)
 
         def answers(calls: Iterable[Call]) -> Iterator[str]:
-            sentences, texts = self.gold.translated(), self.texts
-            if texts is None:
-                raise answers_are_missing(self._context)
-            for block, asked in _by_block(calls, 2 * len(sentences)):
+            sentences, texts = self.gold.translated(), self._found_texts()
+            for block, asked in in_blocks(calls, TOGETHER, 2 * len(sentences)):
                 end = block + TOGETHER
                 matched = self._matched(sentences[block:end], texts[block:end], holder.get())
                 for call in asked:
                     yield matched[call.index - 2 * len(sentences) - block]
 
         return answers
+
+    @cached_property
+    def _generation_calls(self) -> list[Call]:
+        """The calls of the second round."""
+        decides = [VERSION, self.generator.identity(), self._names, *self._how()]
+        return list(self.gold.further_calls(step=GENERATE, after=1, decides=decides))
+
+    def _found_texts(self) -> Sequence[Mapping[str, Any]]:
+        """Return the answers of the second round to what needs them."""
+        if self.texts is None:
+            raise answers_are_missing(self._context)
+        return self.texts
 
     def _written(self, sentences: Sequence[TranslatedSentence], model: TranslationModel) -> list[str]:
         """Return what the model writes for the sentences of a block."""
@@ -352,15 +353,7 @@ class _Work:
         return names
 
     def _named_generator(self) -> NamedModel:
-        name = self._value["candidates"].replace("{language}", self._context.config.language.code)
-        name = name.replace("{source}", self.gold.settings.source)
-        return named_model(name, self._value.get("candidates_revision"), beside=self._context.folder)
-
-
-def _by_block(calls: Iterable[Call], first: int) -> Iterator[tuple[int, Iterator[Call]]]:
-    """Yield calls block by block, with the place of each block's first; `first` is the first call's index."""
-    for block, asked in groupby(calls, key=lambda call: (call.index - first) // TOGETHER):
-        yield block * TOGETHER, asked
+        return self._context.model(self._value["candidates"], self._value.get("candidates_revision"))
 
 
 def _texts_for(prompt: str | None, texts: Mapping[str, Sequence[str]]) -> dict[str, Any]:

@@ -56,11 +56,10 @@ class GivenTranslations(GoldInTranslation):
 
     def __init__(self, context: MethodContext) -> None:
         _check_no_model(context)
-        source = source_language(context)
+        # It must be another language.
+        source_language(context)
         super().__init__(context)
-        name: str = context.config.generator.method_settings[KEY]
-        name = name.replace("{language}", context.config.language.code).replace("{source}", source)
-        self._path = context.folder / name
+        self._path = context.folder / context.filled(context.config.generator.method_settings[KEY])
         given = self._of_usable(list(read_translations(self._path)))
         if any(each.words is None for each in given):
             check_words_are_apart(context)

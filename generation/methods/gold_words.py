@@ -5,6 +5,10 @@ punctuation to words all the same, gold says what is a word: its own tokens are 
 it writes as part of words stays with them. So does a mark that the text itself also writes as a word: who
 puts blanks before full stops means `Dr.` as it stands. Text without blanks between words, as in Thai or
 Chinese, is not split: there a model must write the blanks that the examples have.
+
+This is not `sources.word_splitting`, which is for running text that nobody has split: it takes apart what
+stands between blanks, too (`mand/kvinde`), and knows of gold only which words stay whole. Here words are
+split already, but for marks at their ends, and how often gold writes a mark as a word decides about it.
 """
 
 from __future__ import annotations

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -26,7 +25,8 @@ from ..calls import Call, canonical_json, sha256
 from ..engines.local_models import in_memory
 from .labelled_subwords import LabelledReader, LabelledSentence, Place, Spelled
 from .method import Answers, MethodContext
-from .offline_calls import SPLIT, held_out_hash, offline_calls, written
+from .offline_calls import SPLIT, held_out_hash, in_blocks, offline_calls, written
+from .shown_gold import texts_of_gold
 
 if TYPE_CHECKING:
     from .entity_language_model import EntityLanguageModel, Query, Training
@@ -108,16 +108,15 @@ def answering(context: MethodContext) -> Answers:
     folder = _folder(context, settings)
     holder = in_memory(f"masked_entity_model {folder}", lambda: _model(context, settings, folder))
     gold = context.gold.splits[SPLIT]
-    never = _texts(context.gold.splits.values())
+    never = texts_of_gold(context.gold.splits, _NORMAL)
     seed = _seed_of(context)
     # It takes long, and what is wrong with it shows at once.
     holder.get()
 
     def answers(calls: Iterable[Call]) -> Iterator[str]:
-        for block, asked in groupby(calls, key=lambda call: call.index // _TOGETHER):
-            first = block * _TOGETHER
+        for first, asked in in_blocks(calls, _TOGETHER):
             replacement = EntityReplacement(holder.get(), settings, never)
-            together = replacement.variants(gold[first : first + _TOGETHER], f"{seed}/{block}")
+            together = replacement.variants(gold[first : first + _TOGETHER], f"{seed}/{first // _TOGETHER}")
             for call in asked:
                 variants = together[call.index - first]
                 yield written(
@@ -297,10 +296,6 @@ class _Draft:
 
 
 _NORMAL = NormalForms()
-
-
-def _texts(splits: Iterable[Sequence[Example]]) -> frozenset[str]:
-    return frozenset(_NORMAL.comparable(example.tokens) for gold in splits for example in gold)
 
 
 def _said(replaced: Mapping[str, str]) -> str:

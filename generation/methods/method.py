@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...projection.model_folders import NamedModel, named_model
 from ...release import Config
 from ...sources.gold import Gold
 from ..calls import Call, Reply
@@ -33,6 +34,23 @@ class MethodContext:
     folder: Path
     gold_of: Callable[[str], Gold]
     rounds: Rounds = NO_ROUNDS
+
+    def filled(self, name: str) -> str:
+        """Return a name in the method's settings with the codes of languages for `{language}` and `{source}`.
+
+        A method that carries nothing over from another language has no source, and its names keep theirs.
+        """
+        name = name.replace("{language}", self.config.language.code)
+        source = self.config.generator.method_settings.get("source")
+        return name if source is None else name.replace("{source}", source)
+
+    def model(self, name: str, revision: str | None = None) -> NamedModel:
+        """Return the model that a setting of the method names.
+
+        Raises:
+            DataError: If there is no such folder, or a folder has a revision.
+        """
+        return named_model(self.filled(name), revision, beside=self.folder)
 
 
 Plan = Callable[[MethodContext], Iterator[Call]]
@@ -68,6 +86,8 @@ class Method:
         format: How answers are written, for a method that leaves no choice; a name in `FORMATS` or another,
             or what says it of a config that asks somebody.
         findings: Says what became of the method's own business, as JSON, for the manifest and the card.
+        check: Makes sure of what the method takes from gold of other languages, as its plan does, but looks
+            for no model: for whoever checks a release on another machine.
         remarks: Says what whoever looks at the status should know, a sentence each, from the config and the
             answers that there are; it looks at some of them.
     """
@@ -80,4 +100,5 @@ class Method:
     most_calls: Callable[[MethodContext], Mapping[str, int]] | None = None
     format: str | Callable[[Config], str] | None = None
     findings: Callable[[MethodContext], Mapping[str, Any]] | None = None
+    check: Callable[[MethodContext], None] | None = None
     remarks: Callable[[Config, Iterable[tuple[Call, Reply | None]]], Sequence[str]] | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from ...schema.errors import ReleaseError
@@ -71,6 +72,18 @@ def held_out_hash(context: MethodContext) -> str:
 def gold_by_id(context: MethodContext) -> Mapping[str, Example]:
     """Return the gold sentences to train on, by their ids."""
     return {example.id: example for example in context.gold.splits.get(SPLIT, ())}
+
+
+def in_blocks(calls: Iterable[Call], size: int, first: int = 0) -> Iterator[tuple[int, Iterator[Call]]]:
+    """Yield calls that are answered together, with the place where their block begins in the round.
+
+    Args:
+        calls: Calls of a round, in order.
+        size: Calls of a block, asked for or not.
+        first: The index of the round's first call.
+    """
+    for block, together in groupby(calls, key=lambda call: (call.index - first) // size):
+        yield block * size, together
 
 
 def written(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -20,6 +20,7 @@ from ...schema.example import Example
 from ...schema.methods import OFFLINE
 from ..calls import Call, Reply, canonical_json, sha256
 from ..salvage import Found, Salvage
+from .carried_gold import Fate, fates_as_json
 from .method import Answers, MethodContext, Reading
 from .offline_calls import SPLIT, gold_as_json
 from .shown_gold import words_of_gold
@@ -29,10 +30,9 @@ from .translated_gold import (
     sentences_of,
     source_gold,
     translated_words,
-    translation_calls,
     translation_settings,
-    translations,
 )
+from .translation_rounds import TranslationRound
 
 TRANSLATE = "translate"
 """The step of the first round."""
@@ -89,7 +89,7 @@ class GoldInTranslation(ABC):
         """Return what findings say of where the translations are from."""
 
     @abstractmethod
-    def plan(self) -> Iterator[Call]:
+    def plan(self) -> Iterable[Call]:
         """Plan the calls of the first round: one a sentence."""
 
     @abstractmethod
@@ -133,8 +133,32 @@ class GoldInTranslation(ABC):
             raise answers_are_missing(self._context)
         return self.sentences
 
+    def planned(self, further: Callable[[], Iterable[Call]]) -> Iterator[Call]:
+        """Plan the first round; when translations are there, what follows.
+
+        Args:
+            further: Plans the rounds that follow.
+        """
+        yield from self.translation_calls
+        if self.sentences is not None:
+            yield from further()
+
+    def answered(self, further: Callable[[], Iterable[Call]]) -> Sequence[Reply | None] | None:
+        """Return the answers to the calls of a further round; None while it has not ended.
+
+        Args:
+            further: Plans it.
+        """
+        return None if self.sentences is None else self._context.rounds.answers(list(further()))
+
     def further_calls(
-        self, *, step: str, after: int, decides: Sequence[Any], about: Sequence[Any], datapoints: int = 0
+        self,
+        *,
+        step: str,
+        after: int,
+        decides: Sequence[Any],
+        about: Sequence[Any] | None = None,
+        datapoints: int = 0,
     ) -> Iterator[Call]:
         """Plan a further round: a call for each sentence.
 
@@ -142,7 +166,8 @@ class GoldInTranslation(ABC):
             step: What its calls are for.
             after: How many rounds come before it.
             decides: What decides all answers, as JSON values.
-            about: What decides the answer to each call besides the sentence and its translation, likewise.
+            about: What decides the answer to each call besides the sentence and its translation, likewise;
+                by default nothing does.
             datapoints: Datapoints of an answer.
 
         Raises:
@@ -150,6 +175,7 @@ class GoldInTranslation(ABC):
         """
         sentences = self.translated()
         method, count = self._context.config.generator.method, len(sentences)
+        about = [None] * count if about is None else about
         for start in range(0, count, TOGETHER):
             block = sentences[start : start + TOGETHER]
             of_block = [
@@ -192,7 +218,8 @@ class TranslatedGold(GoldInTranslation):
     def __init__(self, context: MethodContext) -> None:
         self.settings = translation_settings(context)
         super().__init__(context)
-        self._texts = sentences_of(self.source.examples)
+        texts = sentences_of(self.source.examples)
+        self._round = TranslationRound(context, self.settings, texts, TRANSLATE)
 
     @property
     def translated_by(self) -> str:
@@ -203,13 +230,13 @@ class TranslatedGold(GoldInTranslation):
         """Return the name of the model, for findings."""
         return {"model": self.settings.model_name}
 
-    def plan(self) -> Iterator[Call]:
+    def plan(self) -> Iterable[Call]:
         """Plan the calls of the first round: one a sentence."""
-        return translation_calls(self._context, self.settings, self._texts, step=TRANSLATE)
+        return self._round.calls
 
     def translations(self) -> Answers:
         """Return what answers the calls of the first round."""
-        return translations(self._context, self.settings, self._texts, step=TRANSLATE)
+        return self._round.answers()
 
     def read(self, example: Example, reply: Reply | None, known: Collection[str]) -> TranslatedSentence:
         """Read a translation and split it into words."""
@@ -293,29 +320,11 @@ def projected_findings(
     found = {"source_gold": work.source.as_json(), **work.about(), "keep": keep}
     if replies is None:
         return found
-    dropped: Counter[str] = Counter()
-    became = {type_: Counter[str]() for type_ in context.gold.labels.types}
-    for example, reply in zip(work.source.examples, replies, strict=True):
-        value = read_answer((reply and reply.text) or "") or {"fault": UNREADABLE}
-        why_not = _why_not(value, keep)
-        if why_not is not None:
-            dropped[why_not] += 1
-        lost = _lost(value)
-        for place, mention in enumerate(example.mentions):
-            became[mention.type][value.get("fault") or lost.get(place, "")] += 1
-    return {
-        **found,
-        "sentences": {"kept": len(replies) - dropped.total(), "dropped": dict(sorted(dropped.items()))},
-        "types": {
-            type_: {
-                "entities": counts.total(),
-                "projected": counts[""],
-                "dropped": {reason: count for reason, count in sorted(counts.items()) if reason},
-            }
-            for type_, counts in became.items()
-            if counts
-        },
-    }
+    fates = (
+        _fate(example, read_answer((reply and reply.text) or "") or {"fault": UNREADABLE}, keep)
+        for example, reply in zip(work.source.examples, replies, strict=True)
+    )
+    return {**found, **fates_as_json(context.gold.labels.types, work.source.examples, fates)}
 
 
 def keeping(context: MethodContext) -> str:
@@ -330,6 +339,13 @@ def read_answer(text: str) -> Mapping[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def _fate(example: Example, value: Mapping[str, Any], keep: str) -> Fate:
+    """Return what became of a sentence, by the answer to its call."""
+    if "fault" in value:
+        return Fate.of_none(example, str(value["fault"]))
+    return Fate(_why_not(value, keep), _lost(value))
 
 
 def _why_not(value: Mapping[str, Any], keep: str) -> str | None:

@@ -1,4 +1,4 @@
-"""The texts of the prompts, all of them here.
+"""The texts of the seeded method's prompts, and what those of other methods share with them.
 
 A prompt is part of its request and so of the journal's key: another text is another question.
 """

@@ -1,8 +1,8 @@
-"""What of gold a prompt may show, and what gold says of how words are written."""
+"""What of gold a prompt may show, what must not be made of it anew, and how it writes words."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ...schema.example import Example
 from ...sources.gold import Gold
@@ -27,6 +27,16 @@ def showable(gold: Gold, split: str) -> list[Example]:
     return [
         example for example in gold.splits.get(split, ()) if forms.comparable(example.tokens) not in held_out
     ]
+
+
+def texts_of_gold(splits: Mapping[str, Sequence[Example]], forms: NormalForms) -> frozenset[str]:
+    """Return what is compared of the sentences of all splits, held out or not: none of them is made anew.
+
+    Args:
+        splits: Gold, by split.
+        forms: Compares them.
+    """
+    return frozenset(forms.comparable(example.tokens) for gold in splits.values() for example in gold)
 
 
 def words_of_gold(gold: Sequence[Example]) -> frozenset[str]:

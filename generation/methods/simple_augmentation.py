@@ -24,6 +24,7 @@ from ...sources.normal_forms import NormalForms
 from ..calls import Call
 from .method import Answers, MethodContext
 from .offline_calls import SPLIT, gold_as_json, gold_by_id, offline_calls, written
+from .shown_gold import texts_of_gold
 
 VERSION = 1
 """Version of the method: another one makes other variants of the same gold."""
@@ -140,7 +141,7 @@ class SimpleAugmentation:
         self._operations = [(name, makers[name]()) for name in settings.operations]
         self._variants = settings.variants
         self._normal = NormalForms()
-        self._gold = {self._normal.comparable(example.tokens) for gold in splits.values() for example in gold}
+        self._gold = texts_of_gold(splits, self._normal)
 
     def variants(self, example: Example, chance: random.Random) -> list[Variant]:
         """Make the variants of a gold sentence, different from each other and from all of gold.
@@ -383,8 +384,7 @@ def _settings(context: MethodContext) -> Settings:
 def _synonyms(context: MethodContext, settings: Settings) -> Synonyms:
     if settings.lexicon is None:
         return {}
-    path = settings.lexicon.replace("{language}", context.config.language.code)
-    return read_synonyms(context.folder / path)
+    return read_synonyms(context.folder / context.filled(settings.lexicon))
 
 
 def read_synonyms(path: Path) -> dict[str, list[Words]]:

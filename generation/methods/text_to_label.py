@@ -72,7 +72,7 @@ def texts_to_label(context: MethodContext) -> dict[str, Text]:
     texts = {}
     for split in SPLITS:
         if split in by_split and (not generator.calls or split in generator.calls):
-            written = by_split[split].replace("{language}", context.config.language.code)
+            written = context.filled(by_split[split])
             on_hub = written.startswith(PREFIX)
             path = Path(written) if on_hub else context.folder / written
             texts[split] = Text(

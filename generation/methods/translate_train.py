@@ -14,23 +14,28 @@ from typing import Any
 
 from ...projection.outcome import Alignment, ParallelSentence
 from ..calls import Call, canonical_json, sha256
-from .given_translations import gold_in_translation
+from .given_translations import KEY, GivenTranslations, gold_in_translation
 from .method import Answers, MethodContext, Reading
 from .offline_calls import SPLIT
 from .projected_gold import (
     TRANSLATE,
+    TranslatedGold,
     projected_findings,
     projected_reading,
+    read_answer,
     written_fault,
     written_projection,
 )
 from .projecting import Projecting, projecting
-from .translated_gold import TOGETHER, answers_by_step, source_gold
+from .translated_gold import answers_by_step, check_source, source_gold
 from .translation_alignment import WordAligner, word_aligner
 
 VERSION = 1
 
 PROJECT = "project"
+
+# How many pairs of an entity and a candidate the translation model could not read, in an answer.
+_UNREAD = "unread"
 
 
 def plan(context: MethodContext) -> Iterator[Call]:
@@ -71,16 +76,32 @@ def reading(context: MethodContext) -> Reading:
     return projected_reading(context, PROJECT)
 
 
+def check(context: MethodContext) -> None:
+    """Make sure that there is gold of the source, and of its translations what is a file; no model.
+
+    Raises:
+        ReleaseError, DataError: As `plan` does.
+    """
+    if KEY in context.config.generator.method_settings:
+        GivenTranslations(context)
+    else:
+        check_source(context)
+
+
 def findings(context: MethodContext) -> Mapping[str, Any]:
     """Say where the sentences come from, and what became of them and of their entities, by type."""
     work = _Work(context)
     replies = None
     if work.gold.sentences is not None:
         replies = context.rounds.answers(list(work.projection_calls()))
+    projection = work.projecting.as_json()
+    if replies is not None and work.projecting.translator is not None:
+        read = [read_answer((reply and reply.text) or "") for reply in replies]
+        projection["unread"] = sum(each[_UNREAD] for each in read if isinstance(each.get(_UNREAD), int))
     return {
         **projected_findings(context, work.gold, replies),
         "aligner": work.aligner.name,
-        "projection": work.projecting.as_json(),
+        "projection": projection,
     }
 
 
@@ -103,7 +124,8 @@ class _Work:
     def __init__(self, context: MethodContext) -> None:
         self.gold = gold_in_translation(context)
         self.aligner: WordAligner = word_aligner(context)
-        self.projecting: Projecting = projecting(context)
+        translates = self.gold.settings.model if isinstance(self.gold, TranslatedGold) else None
+        self.projecting: Projecting = projecting(context, translates)
 
     def projection_calls(self) -> Iterator[Call]:
         """Plan the second round: a call for each sentence, whose answer follows from all translations."""
@@ -126,9 +148,10 @@ class _Work:
             f"translated from {source} by {self.gold.translated_by}, aligned by {self.aligner.name}, "
             f"projected by {self.projecting.described}"
         )
-        for block, asked in groupby(calls, key=lambda call: (call.index - len(sentences)) // TOGETHER):
-            start = block * TOGETHER
-            written = self._written(range(start, min(start + TOGETHER, len(sentences))), operation)
+        together = self.projecting.together
+        for block, asked in groupby(calls, key=lambda call: (call.index - len(sentences)) // together):
+            start = block * together
+            written = self._written(range(start, min(start + together, len(sentences))), operation)
             for call in asked:
                 yield written[call.index - len(sentences)]
 
@@ -139,13 +162,21 @@ class _Work:
         projections = self.projecting.of(
             [
                 ParallelSentence(
-                    sentences[place].example.mentions, self._alignments[place], sentences[place].words
+                    sentences[place].example.mentions,
+                    self._alignments[place],
+                    sentences[place].words,
+                    sentences[place].example.tokens,
                 )
                 for place in usable
             ]
         )
         written = {
-            place: written_projection(sentences[place], projection, operation)
+            place: written_projection(
+                sentences[place],
+                projection,
+                operation,
+                **({_UNREAD: projection.unread} if projection.unread else {}),
+            )
             for place, projection in zip(usable, projections, strict=True)
         }
         faults = {

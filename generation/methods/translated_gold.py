@@ -188,6 +188,19 @@ def source_language(context: MethodContext) -> str:
     return source
 
 
+def check_source(context: MethodContext) -> None:
+    """Make sure that there is gold of the source language to carry over; no model is looked for.
+
+    Raises:
+        ReleaseError: If the source is the language itself or no language of the release, has nothing to train
+            on or none of the types, or words of the language are not written apart.
+        DataError: If its gold cannot be used.
+    """
+    check_words_are_apart(context)
+    source_language(context)
+    source_gold(context)
+
+
 def check_words_are_apart(context: MethodContext) -> None:
     """Refuse a language whose words are not written apart.
 

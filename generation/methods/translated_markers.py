@@ -10,9 +10,7 @@ dataset is built.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from ...projection.markers import (
@@ -29,25 +27,24 @@ from ...schema.example import Example
 from ...sources.word_splitting import split_each
 from ..calls import Call, Reply
 from ..salvage import Found, Salvage
+from .carried_gold import Fate, fates_as_json
 from .method import Answers, MethodContext, Reading
 from .offline_calls import SPLIT
+from .projected_gold import CUT_SHORT
 from .shown_gold import words_of_gold
 from .translated_gold import (
     SourceGold,
     SourceText,
     TranslationSettings,
-    answers_by_step,
     read_translation,
     source_gold,
-    translation_calls,
     translation_settings,
-    translations,
 )
+from .translation_rounds import TranslationRound, answers_of
 
 ENTITIES = "entities"
 SENTENCES = "sentences"
 
-CUT_SHORT = "the translation is cut short"
 UNREADABLE = "this is no translation"
 NOT_TRANSLATED = "not translated yet"
 
@@ -63,16 +60,15 @@ def plan(context: MethodContext) -> Iterator[Call]:
         DataError: If there is no such model, or a file cannot be read.
     """
     work = _Work(context)
-    yield from work.entity_calls
-    alone = translated_alone(context, work.entities, work.entity_calls)
+    yield from work.entities.calls
+    alone = translated_alone(work.entities)
     if alone is not None:
-        yield from work.sentence_calls(alone)
+        yield from work.sentences.datapoint_calls(about_entities(each, alone) for each in work.examples)
 
 
 def most_calls(context: MethodContext) -> Mapping[str, int]:
     """Return how many calls there are in the end."""
-    work = _Work(context)
-    return {SPLIT: len(work.sentences) + len(work.entities)}
+    return {SPLIT: _Work(context).entities.end}
 
 
 def answering(context: MethodContext) -> Answers:
@@ -83,15 +79,13 @@ def answering(context: MethodContext) -> Answers:
         WrongUsageError: If what translates is not installed.
     """
     work = _Work(context)
-    sentences = translations(context, work.settings, work.sentences, step=SENTENCES)
-    entities = translations(context, work.settings, work.entities, step=ENTITIES, first=len(work.sentences))
-    return answers_by_step({SENTENCES: lambda: sentences, ENTITIES: lambda: entities})
+    return answers_of(work.sentences, work.entities)
 
 
 def reading(context: MethodContext) -> Reading:
     """Return what reads answers: a labelled sentence, or why there is none."""
     split = splitter(context)
-    done = f"{translated_by(context, translation_settings(context))} with brackets round its entities"
+    done = f"{translated_by(translation_settings(context))} with brackets round its entities"
 
     def read(call: Call, text: str) -> Salvage:
         if call.step != SENTENCES:
@@ -130,45 +124,17 @@ class _Work:
     """
 
     def __init__(self, context: MethodContext) -> None:
-        self._context = context
         self.settings = translation_settings(context)
         self.source = source_gold(context)
-        self.examples = markable(self.source)
-        self.sentences = marked_texts(self.examples)
+        self.examples = [example for example in self.source.examples if not has_brackets(example.tokens)]
+        self.sentences = TranslationRound(context, self.settings, marked_texts(self.examples), SENTENCES)
         # Where all entities of a sentence are of one type, nobody asks which is which.
-        self.entities = entity_texts(
+        asked = entity_texts(
             example for example in self.examples if len({each.type for each in example.mentions}) > 1
         )
-
-    @cached_property
-    def entity_calls(self) -> list[Call]:
-        """The calls of the first round, numbered after those of the second.
-
-        Further gold changes the numbers that come behind, and sentences take longer to translate anew.
-        """
-        return list(
-            translation_calls(
-                self._context, self.settings, self.entities, step=ENTITIES, first=len(self.sentences)
-            )
-        )
-
-    def sentence_calls(self, alone: Mapping[str, str]) -> Iterator[Call]:
-        """Plan the second round.
-
-        Args:
-            alone: The translations of entities.
-        """
-        texts = [
-            replace(text, about=about_entities(example, alone))
-            for text, example in zip(self.sentences, self.examples, strict=True)
-        ]
-        for call in translation_calls(self._context, self.settings, texts, step=SENTENCES):
-            yield replace(call, datapoints=1)
-
-
-def markable(source: SourceGold) -> list[Example]:
-    """Return the sentences of the source that brackets can be put into."""
-    return [example for example in source.examples if not has_brackets(example.tokens)]
+        # They come first and are numbered last: further gold changes the numbers that come behind, and
+        # sentences take longer to translate anew.
+        self.entities = TranslationRound(context, self.settings, asked, ENTITIES, first=self.sentences.end)
 
 
 def marked_texts(examples: Iterable[Example]) -> list[SourceText]:
@@ -185,20 +151,12 @@ def entity_texts(examples: Iterable[Example]) -> list[SourceText]:
     return list(found.values())
 
 
-def translated_alone(
-    context: MethodContext, texts: Sequence[SourceText], calls: Sequence[Call]
-) -> Mapping[str, str] | None:
-    """Return the translations of entities alone, as far as they are complete; None while some are missing.
-
-    Args:
-        context: What the data is made from.
-        texts: What `entity_texts` returned.
-        calls: Their calls.
-    """
-    replies = context.rounds.answers(calls) if calls else []
+def translated_alone(entities: TranslationRound) -> Mapping[str, str] | None:
+    """Return the translations of entities alone, as far as they are complete; None while some are missing."""
+    replies = entities.context.rounds.answers(entities.calls) if entities.calls else []
     if replies is None:
         return None
-    found = zip(texts, map(read_translation, replies), strict=True)
+    found = zip(entities.texts, map(read_translation, replies), strict=True)
     return {
         text.text: translation.text
         for text, translation in found
@@ -224,7 +182,7 @@ def entities_of(call: Call) -> list[SourceEntity]:
 
 def splitter(context: MethodContext) -> Split:
     """Return what splits translations into words, as gold of the config's language has them."""
-    known: Collection[str] = words_of_gold(context.gold.splits.get(SPLIT, ()))
+    known = words_of_gold(context.gold.splits.get(SPLIT, ()))
     return lambda texts: split_each(texts, known)
 
 
@@ -236,7 +194,7 @@ def complete_text(text: str) -> str | Refused:
     return translation.text if translation.is_complete else Refused(CUT_SHORT)
 
 
-def translated_by(context: MethodContext, settings: TranslationSettings) -> str:
+def translated_by(settings: TranslationSettings) -> str:
     """Return what is to be said of every sentence in provenance."""
     return f"translated from {settings.source} by {settings.model_name}"
 
@@ -285,31 +243,16 @@ def as_findings(
         source: The source.
         outcomes: What became of each of its sentences, in order.
     """
-    dropped: Counter[str] = Counter()
-    known_by: Counter[str] = Counter()
-    types = {type_: Counter[str]() for type_ in context.gold.labels.types}
-    carried = 0
-    for example, outcome in zip(source.examples, outcomes, strict=True):
-        if isinstance(outcome, Carried):
-            carried += 1
-            known_by.update(outcome.known_by)
-        else:
-            dropped[outcome.reason] += 1
-        for mention in example.mentions:
-            types[mention.type][outcome.reason if isinstance(outcome, Refused) else ""] += 1
+    became = list(outcomes)
+    fates = (
+        Fate.of_none(example, outcome.reason) if isinstance(outcome, Refused) else Fate()
+        for example, outcome in zip(source.examples, became, strict=True)
+    )
+    known_by = Counter(way for outcome in became if isinstance(outcome, Carried) for way in outcome.known_by)
     return {
         "source_gold": source.as_json(),
         "model": settings.model_name,
-        "sentences": {"kept": carried, "dropped": dict(sorted(dropped.items()))},
-        "types": {
-            type_: {
-                "entities": counts.total(),
-                "projected": counts[""],
-                "dropped": {reason: count for reason, count in sorted(counts.items()) if reason},
-            }
-            for type_, counts in types.items()
-            if counts
-        },
+        **fates_as_json(context.gold.labels.types, source.examples, fates),
         "known_by": dict(sorted(known_by.items())),
     }
 
