@@ -16,13 +16,16 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from ..schema.example import Example
 from ..schema.iob2 import OUTSIDE
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 SHARED_WORDS = 0.5
 """The share of the longer sentence's words from which one sentence counts as made of the other."""
@@ -195,6 +198,8 @@ def _words(
     examples: Sequence[Example], words_of: Callable[[Example], Iterable[str]], numbers: dict[str, int]
 ) -> tuple[sparse.csr_matrix, NDArray[np.int32]]:
     """Return which known words each sentence holds, and how many different words it has."""
+    from scipy import sparse
+
     sets = [set(words_of(example)) for example in examples]
     known = [[numbers[word] for word in words if word in numbers] for words in sets]
     starts = np.cumsum([0, *map(len, known)])

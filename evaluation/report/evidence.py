@@ -35,7 +35,8 @@ class Comparison:
     Attributes:
         kind: Why they are compared. `sources`: the same tagger, setting and size. `sizes`: all of a source
             against fewer organic sentences. `lift`: gold with a source against as much gold alone.
-            `transfer`: a related language and then the source against the related language alone.
+            `transfer`: a related language and then the source against the related language alone. `gap`:
+            projection against teacher-student of the same tagger, setting and size.
         first: One system.
         second: The other.
         difference: The mean micro-F1 of the first minus that of the second.

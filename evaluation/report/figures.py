@@ -19,7 +19,7 @@ from ...schema.errors import WrongUsageError
 from ..grid.description import FINE_TUNED, PREDICTIONS, SCRATCH, TRANSLATE_TEST, ZERO_SHOT
 from .evidence import Evidence
 from .systems import ADDED_TO_GOLD, System, in_order_of_settings, in_order_of_sources
-from .text import language_name, legible, size_asked
+from .text import language_name, legible, setting_name, size_asked
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -100,7 +100,7 @@ def learning_curves(evidence: Evidence) -> Picture:
     """Draw F1 of a language by size: one panel a tagger and setting, one curve a source."""
     taggers = sorted({system.tagger for system in evidence.systems if system.setting != PREDICTIONS})
     panels = [
-        _Panel(f"{tagger} · {title_of(setting)}", tagger, (setting,), (evidence,))
+        _Panel(f"{tagger} · {setting_name(setting)}", tagger, (setting,), (evidence,))
         for tagger in taggers
         for setting in _settings_drawn(evidence.systems, tagger)
     ]
@@ -165,11 +165,6 @@ def _settings_drawn(systems: Sequence[System], tagger: str) -> list[str]:
 def _overview_settings(systems: Sequence[System], tagger: str) -> tuple[str, ...]:
     settings = _settings_drawn(systems, tagger)
     return tuple(each for each in settings if each in _STYLES) or tuple(settings[:1])
-
-
-def title_of(setting: str) -> str:
-    """Return what a setting is called in a figure."""
-    return {SCRATCH: "from scratch", ZERO_SHOT: "zero-shot"}.get(setting, setting)
 
 
 def _draw(panels: Sequence[_Panel], columns: int) -> Picture:
@@ -294,7 +289,7 @@ def _legend(panels: Sequence[_Panel], looks: Mapping[str, Look]) -> list[tuple[s
     ]
     if any(len(panel.settings) > 1 for panel in panels):
         entries += [
-            (title_of(setting), Line2D([], [], color=INK, linestyle=style))
+            (setting_name(setting), Line2D([], [], color=INK, linestyle=style))
             for setting, style in _STYLES.items()
             if any(setting == drawn for drawn, _ in curves)
         ]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
-from ..grid.description import FINE_TUNED, GOLD_AND_SYNTHETIC, ORGANIC, PREDICTIONS, SCRATCH, ZERO_SHOT
+from ..grid.description import GOLD_AND_SYNTHETIC, ORGANIC, PREDICTIONS
 from .evidence import LEVEL, Comparison, Evidence
 from .systems import System
 from .tables import size_of_pair
-from .text import code, count, counted, decimal, interval, listed, p_value, size_asked
+from .text import code, count, counted, decimal, interval, listed, p_in_sentence, setting_name, size_asked
 
 
 def findings(evidence: Evidence) -> list[str]:
@@ -32,11 +32,16 @@ def findings(evidence: Evidence) -> list[str]:
         *_sentences_of_lift(evidence.of_kind("lift")),
     ]
     if not any(each.is_separated for each in evidence.comparisons):
-        tests = counted(len(evidence.comparisons), "comparison")
-        found.insert(
-            0, f"**Nothing is separated**: in none of {tests} is the adjusted p-value below {LEVEL}."
-        )
+        found.insert(0, nothing_separated(len(evidence.comparisons)))
     return found + list(caveats(evidence))
+
+
+def nothing_separated(tests: int) -> str:
+    """Say that none of so many tests tells two systems apart."""
+    return (
+        f"**Nothing is separated**: in none of {counted(tests, 'comparison')} is the adjusted p-value below "
+        f"{LEVEL}."
+    )
 
 
 def _sentences_of_sources(compared: Sequence[Comparison]) -> Iterator[str]:
@@ -122,16 +127,14 @@ def caveats(evidence: Evidence) -> Iterator[str]:
         yield f"{whose} had one seed. What is said there is about one run: another seed may say otherwise."
     collapsed = [system for system in evidence.systems if system.collapsed]
     if collapsed:
-        yield f"Collapsed runs are in the means of {counted(len(collapsed), 'system')}: see their list."
+        named = counted(len(collapsed), "system")
+        yield f"Collapsed runs are in the means of {named}; the report lists them."
 
 
 def _where(system: System) -> str:
     if system.setting == PREDICTIONS:
         return "As predicted"
-    how = {SCRATCH: "from scratch", FINE_TUNED: "fine-tuned", ZERO_SHOT: "zero-shot"}.get(
-        system.setting, system.setting
-    )
-    return f"With {code(system.tagger)}, {how}"
+    return f"With {code(system.tagger)}, {setting_name(system.setting)}"
 
 
 def _with_size(system: System) -> str:
@@ -145,10 +148,9 @@ def _numbers(each: Comparison) -> str:
     runs = [len(system.counted) for system in (each.first, each.second)]
     if 1 in runs:
         remark += f"; runs: {runs[0]} against {runs[1]}"
-    p = p_value(each.adjusted_p_value)
     return (
         f"{decimal(each.first.f1.mean)} against {decimal(each.second.f1.mean)}, 95 % interval of the "
-        f"difference {interval(each.interval, 3)}, p {p if p.startswith('<') else f'= {p}'}{remark}"
+        f"difference {interval(each.interval, 3)}, {p_in_sentence(each.adjusted_p_value)}{remark}"
     )
 
 

@@ -200,9 +200,14 @@ def _summary(systems: Sequence[System]) -> str:
     return " ".join(lines)
 
 
-def written(section: Section) -> str:
-    """Write a part of a page; its figure is in `figures`, and its tables are in `tables`."""
-    parts = [f"## {section.heading}", *section.paragraphs]
+def written(section: Section, level: int = 2) -> str:
+    """Write a part of a page; its figure is in `figures`, and its tables are in `tables`.
+
+    Args:
+        section: The part.
+        level: The level of its heading.
+    """
+    parts = [f"{'#' * level} {section.heading}", *section.paragraphs]
     if section.figure:
         stem, alternative = section.figure
         parts.append(f"![{prose(alternative)}](figures/{stem}.svg)")

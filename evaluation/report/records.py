@@ -33,7 +33,7 @@ def results(evidence: Evidence) -> Iterator[Record]:
     for system in evidence.systems:
         low, high = evidence.intervals[system]
         yield {
-            **_about(system),
+            **about_system(system),
             "true_size": system.true_size,
             "seeds": " ".join(str(run.seed) for run in system.counted),
             "runs": len(system.counted),
@@ -56,7 +56,7 @@ def per_type(evidence: Evidence) -> Iterator[Record]:
     for system in evidence.systems:
         for type_ in types_of(evidence.systems):
             yield {
-                **_about(system),
+                **about_system(system),
                 "type": type_,
                 **_spread("f1", system.spread(of_type(type_, "f1"))),
                 "precision_mean": system.mean(of_type(type_, "precision")),
@@ -74,7 +74,7 @@ def errors(evidence: Evidence) -> Iterator[Record]:
             kind.replace(" ", "_"): system.mean(lambda scores, kind=kind: scores["errors"][kind])
             for kind in KINDS
         }
-        yield {**_about(system), **counts}
+        yield {**about_system(system), **counts}
 
 
 def generalisation(evidence: Evidence) -> Iterator[Record]:
@@ -82,7 +82,7 @@ def generalisation(evidence: Evidence) -> Iterator[Record]:
     for system in evidence.systems:
         invariance = invariance_of(system) or {}
         yield {
-            **_about(system),
+            **about_system(system),
             **_spread("seen_recall", system.spread(recall("seen"))),
             "seen_gold_mean": system.mean(gold_of("seen")),
             **_spread("unseen_recall", system.spread(recall("unseen"))),
@@ -100,8 +100,8 @@ def comparisons(evidence: Evidence) -> Iterator[Record]:
         yield {
             "language": first.language,
             "kind": each.kind,
-            **{f"first_{key}": value for key, value in list(_about(first).items())[1:]},
-            **{f"second_{key}": value for key, value in list(_about(second).items())[1:]},
+            **{f"first_{key}": value for key, value in list(about_system(first).items())[1:]},
+            **{f"second_{key}": value for key, value in list(about_system(second).items())[1:]},
             "first_f1_mean": first.f1.mean,
             "second_f1_mean": second.f1.mean,
             "first_runs": len(first.counted),
@@ -122,7 +122,7 @@ def lift(evidence: Evidence) -> Iterator[Record]:
         known = tested.get(system.key)
         low, high = known.interval if known else (None, None)
         yield {
-            **_about(system),
+            **about_system(system),
             "gold_alone_f1_mean": alone.f1.mean,
             "f1_mean": system.f1.mean,
             "lift": system.f1.mean - alone.f1.mean,
@@ -140,7 +140,7 @@ def runs(systems: Iterable[System]) -> Iterator[Record]:
         counted = {run.seed for run in system.counted}
         for run in system.runs:
             yield {
-                **_about(system),
+                **about_system(system),
                 "seed": run.seed,
                 "retry_of": run.retry_of,
                 "collapsed": "yes" if run.collapsed else "no",
@@ -153,14 +153,20 @@ def runs(systems: Iterable[System]) -> Iterator[Record]:
             }
 
 
-def _about(system: System) -> Record:
+def about_system(system: System) -> Record:
+    """Return what tells a system from others."""
     return {
         "language": system.language,
         "tagger": system.tagger,
         "setting": system.setting,
         "source": system.source,
-        "size": "all" if system.size is None else system.size,
+        "size": size_field(system.size),
     }
+
+
+def size_field(size: int | None) -> int | str:
+    """Return the size of a system; an empty field would be one that there is not."""
+    return "all" if size is None else size
 
 
 def _t_test(compared: Comparison | None) -> Record:

@@ -11,22 +11,18 @@ from pathlib import Path
 
 from ...schema.errors import DataError
 from ...schema.methods import PROJECTION, TEACHER_STUDENT
-from ...sources.files import atomic_path
 from ..grid.cells import Plan
 from ..grid.data import GridData
-from ..grid.description import SCRATCH
 from .figures import require_report_extra
-from .gaps import GapCurve, GapsOfLanguage, Ways, weigh_gaps
+from .gaps import GapsOfLanguage, Ways, weigh_gaps
 from .of_grid import gold_tags_of, ids_of_results
 from .page import Section, written
-from .records import to_csv
 from .study_figures import figure_of_gaps
 from .study_findings import findings_of_gaps
 from .study_tables import f1_with_interval, lines_of, records_of, table_of_curve
 from .systems import System, by_language, read_systems
-from .tables import to_latex
-from .text import code, file_name, language_name, listed, prose
-from .write import FIGURES, README, TABLES
+from .text import code, file_name, language_name, listed, prose, setting_name
+from .write import README, csv_files, figure_files, latex_files, write_files
 
 FOLDER = "study"
 """The folder of the study in that of the report."""
@@ -95,41 +91,31 @@ def write_study(found: Sequence[GapsOfLanguage], folder: Path, *, title: str, se
         seed: That of the resampled test sets.
     """
     said = {each.language: tuple(findings_of_gaps(each)) for each in found}
-    files: dict[str, bytes] = {}
+    files = csv_files(records_of(found))
     parts = [f"# Projection or teacher and student: {prose(title)}", _what_it_is(found)]
     for each in found:
         name = prose(language_name(each.language))
         parts.append(f"## {name} ({code(each.language)})")
         parts.append("\n".join(f"- {sentence}" for sentence in said[each.language]))
         for tagger, setting in dict.fromkeys((curve.tagger, curve.setting) for curve in each.curves):
-            section, picture = _section(each, tagger, setting)
-            parts.append(written(section).replace("## ", "### ", 1))
-            files |= {f"{FIGURES}/{picture[0]}.{kind}": content for kind, content in picture[1].items()}
-            files |= {f"{TABLES}/{table.name}.tex": to_latex(table).encode() for table in section.tables}
-    files |= {
-        f"{TABLES}/{name}.csv": to_csv(some).encode() for name, some in records_of(found).items() if some
-    }
-    for name, content in files.items():
-        _write(folder / name, content)
-    # The page comes last: what it shows is there.
-    _write(folder / README, ("\n\n".join([*parts, _how_to_read(seed)]) + "\n").encode())
+            stem = "-".join(["gap", *map(file_name, (each.language, tagger, setting))])
+            section = _section(each, tagger, setting, stem)
+            parts.append(written(section, level=3))
+            files |= figure_files(stem, figure_of_gaps(each, tagger, setting))
+            files |= latex_files(section.tables)
+    write_files(folder, files, "\n\n".join([*parts, _how_to_read(seed)]) + "\n")
     return StudyWritten(folder / README, tuple(folder / name for name in sorted(files)), said)
 
 
-def _section(
-    found: GapsOfLanguage, tagger: str, setting: str
-) -> tuple[Section, tuple[str, dict[str, bytes]]]:
+def _section(found: GapsOfLanguage, tagger: str, setting: str, stem: str) -> Section:
+    """Return the part of the page about a tagger in a setting, with its figure, which has the stem."""
     curves = [curve for curve in found.curves if (curve.tagger, curve.setting) == (tagger, setting)]
-    stem = "-".join(["gap", *map(file_name, (found.language, tagger, setting))])
-    how = "from scratch" if setting == SCRATCH else setting
-    picture = figure_of_gaps(found, tagger, setting)
-    section = Section(
-        heading=f"{code(tagger)}, {how}",
+    return Section(
+        heading=f"{code(tagger)}, {setting_name(setting)}",
         paragraphs=tuple(_lines(found, tagger)),
         figure=(stem, f"F1 and gap by size in {language_name(found.language)}"),
         open_tables=tuple(table_of_curve(found, curve) for curve in curves),
     )
-    return section, (stem, {"svg": picture.svg, "png": picture.png})
 
 
 def _lines(found: GapsOfLanguage, tagger: str) -> list[str]:
@@ -141,7 +127,7 @@ def _lines(found: GapsOfLanguage, tagger: str) -> list[str]:
 
 
 def _what_it_is(found: Sequence[GapsOfLanguage]) -> str:
-    curves: list[GapCurve] = [curve for each in found for curve in each.curves]
+    curves = [curve for each in found for curve in each.curves]
     by_projection = sorted({curve.projection for curve in curves})
     by_teachers = sorted({curve.teaching for curve in curves})
     return (
@@ -175,8 +161,3 @@ def _has_both(systems: Sequence[System], ways: Ways) -> bool:
         PROJECTION,
         TEACHER_STUDENT,
     }
-
-
-def _write(path: Path, content: bytes) -> None:
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(content)

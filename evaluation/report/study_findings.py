@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from ...schema.methods import PROJECTION, TEACHER_STUDENT
-from ..grid.description import SCRATCH
-from .evidence import LEVEL, Comparison
-from .findings import caveats
+from .evidence import Comparison
+from .findings import caveats, nothing_separated
 from .gaps import GapCurve, GapsOfLanguage, Movement
 from .tables import size_of_pair
-from .text import code, counted, p_value
+from .text import code, counted, p_in_sentence, setting_name
 
 AHEAD, BEHIND, NOT_TOLD_APART = "ahead", "behind", "not told apart"
 
@@ -27,10 +26,7 @@ def findings_of_gaps(found: GapsOfLanguage) -> list[str]:
     said = []
     tests = [*found.evidence.comparisons, *(curve.movement for curve in found.curves if curve.movement)]
     if not any(each.is_separated for each in tests):
-        said.append(
-            f"**Nothing is separated**: in none of {counted(len(tests), 'comparison')} is the adjusted "
-            f"p-value below {LEVEL}."
-        )
+        said.append(nothing_separated(len(tests)))
     for curve in found.curves:
         said.append(_of_gaps(curve))
         if curve.movement:
@@ -47,7 +43,6 @@ def points(difference: float) -> str:
 
 
 def _of_gaps(curve: GapCurve) -> str:
-    how = "from scratch" if curve.setting == SCRATCH else curve.setting
     runs = [(verdict, list(some)) for verdict, some in groupby(curve.gaps, key=_verdict)]
     other = f"{TEACHER_STUDENT} ({code(curve.teaching)})"
     first = {
@@ -61,8 +56,8 @@ def _of_gaps(curve: GapCurve) -> str:
         for word, (verdict, some) in zip(words, runs, strict=True)
     ]
     return (
-        f"With {code(curve.tagger)}, {how}, {PROJECTION} ({code(curve.projection)}) is "
-        f"{', then '.join(said)}."
+        f"With {code(curve.tagger)}, {setting_name(curve.setting)}, {PROJECTION} "
+        f"({code(curve.projection)}) is {', then '.join(said)}."
     )
 
 
@@ -106,7 +101,7 @@ def _of_movement(movement: Movement) -> str:
     change = movement.change
     numbers = (
         f"a change of {points(change.difference)}, {_interval(change.interval)}, "
-        f"{_p(movement.adjusted_p_value)}"
+        f"{p_in_sentence(movement.adjusted_p_value)}"
     )
     if not movement.is_separated:
         return f"Whether this gap moves between {first} and {last} sentences is not told: {gaps}, {numbers}."
@@ -119,13 +114,8 @@ def _numbers(gap: Comparison) -> str:
     collapsed = gap.first.collapsed + gap.second.collapsed
     remark = f"; runs: {runs[0]} against {runs[1]}" if 1 in runs else ""
     remark += f"; {counted(collapsed, 'run')} collapsed" if collapsed else ""
-    return f"{_interval(gap.interval)}, {_p(gap.adjusted_p_value)}{remark}"
+    return f"{_interval(gap.interval)}, {p_in_sentence(gap.adjusted_p_value)}{remark}"
 
 
 def _interval(ends: tuple[float, float]) -> str:
     return f"{points(ends[0])} to {points(ends[1])}"
-
-
-def _p(value: float) -> str:
-    text = p_value(value)
-    return f"p {text}" if text.startswith("<") else f"p = {text}"

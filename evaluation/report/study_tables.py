@@ -8,7 +8,7 @@ from ...schema.methods import PROJECTION, TEACHER_STUDENT
 from ..grid.description import TRANSFER_ALONE
 from .evidence import Evidence
 from .gaps import GapCurve, GapsOfLanguage
-from .records import Record
+from .records import Record, about_system, size_field
 from .study_findings import points
 from .systems import System, in_order_of_sizes
 from .tables import COLLAPSED, NONE, Table
@@ -79,12 +79,21 @@ def f1_with_interval(evidence: Evidence, system: System) -> str:
     return f"{decimal(system.f1.mean)} ({interval(evidence.intervals[system])})"
 
 
-def f1_records(found: GapsOfLanguage) -> Iterator[Record]:
+def records_of(found: Sequence[GapsOfLanguage]) -> dict[str, list[Record]]:
+    """Return the tables of a study for programs, by their names."""
+    return {
+        "f1": [record for each in found for record in _f1_records(each)],
+        "gaps": [record for each in found for record in _gap_records(each)],
+        "movements": [record for each in found for record in _movement_records(each)],
+    }
+
+
+def _f1_records(found: GapsOfLanguage) -> Iterator[Record]:
     """Yield the F1 of each system of a study, unrounded."""
     for system in found.evidence.systems:
         low, high = found.evidence.intervals[system]
         yield {
-            **_about(system),
+            **about_system(system),
             "way": found.ways.get(system.source, "gold") if system.setting not in TRANSFER_ALONE else None,
             "true_size": system.true_size,
             "runs": len(system.counted),
@@ -96,13 +105,13 @@ def f1_records(found: GapsOfLanguage) -> Iterator[Record]:
         }
 
 
-def gap_records(found: GapsOfLanguage) -> Iterator[Record]:
+def _gap_records(found: GapsOfLanguage) -> Iterator[Record]:
     """Yield the gap at each size, unrounded."""
     for curve in found.curves:
         for gap in curve.gaps:
             yield {
                 **_about_curve(found, curve),
-                "size": size_asked(gap.first.size).replace(",", ""),
+                "size": size_field(gap.first.size),
                 "projection_true_size": gap.first.true_size,
                 "teacher_student_true_size": gap.second.true_size,
                 "gap": gap.difference,
@@ -113,15 +122,15 @@ def gap_records(found: GapsOfLanguage) -> Iterator[Record]:
             }
 
 
-def movement_records(found: GapsOfLanguage) -> Iterator[Record]:
+def _movement_records(found: GapsOfLanguage) -> Iterator[Record]:
     """Yield how far each gap moves, unrounded."""
     for curve in found.curves:
         if (movement := curve.movement) is None:
             continue
         yield {
             **_about_curve(found, curve),
-            "from_size": movement.first.first.size,
-            "to_size": movement.last.first.size,
+            "from_size": size_field(movement.first.first.size),
+            "to_size": size_field(movement.last.first.size),
             "change": movement.change.difference,
             "change_low": movement.change.interval[0],
             "change_high": movement.change.interval[1],
@@ -141,16 +150,6 @@ def _f1(evidence: Evidence, system: System | None) -> str:
     return f"{text} ({count(system.true_size)})" if system.is_smaller else text
 
 
-def _about(system: System) -> Record:
-    return {
-        "language": system.language,
-        "tagger": system.tagger,
-        "setting": system.setting,
-        "source": system.source,
-        "size": "all" if system.size is None else system.size,
-    }
-
-
 def _about_curve(found: GapsOfLanguage, curve: GapCurve) -> Record:
     return {
         "language": found.language,
@@ -158,15 +157,4 @@ def _about_curve(found: GapsOfLanguage, curve: GapCurve) -> Record:
         "setting": curve.setting,
         "projection": curve.projection,
         "teacher_student": curve.teaching,
-    }
-
-
-def records_of(
-    found: Sequence[GapsOfLanguage],
-) -> dict[str, list[Record]]:
-    """Return the tables of a study for programs, by their names."""
-    return {
-        "f1": [record for each in found for record in f1_records(each)],
-        "gaps": [record for each in found for record in gap_records(each)],
-        "movements": [record for each in found for record in movement_records(each)],
     }

@@ -13,6 +13,7 @@ from hashlib import sha256
 
 from ...schema.errors import DataError
 from ...schema.languages import language
+from ..grid.description import SCRATCH
 
 _SHAPELESS = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 # Both joiners belong to the spelling of words in Persian and in the languages of India.
@@ -128,6 +129,11 @@ def language_tag(code_of_language: str) -> str:
         return code_of_language
 
 
+def setting_name(setting: str) -> str:
+    """Return what a setting is called in sentences and figures."""
+    return "from scratch" if setting == SCRATCH else setting
+
+
 def decimal(value: float, digits: int = 2) -> str:
     """Write a number as papers write F1: `.81`, `1.00`, `−.05`."""
     text = f"{abs(value):.{digits}f}"
@@ -153,6 +159,12 @@ def p_value(value: float | None) -> str:
         return "< .001"
     # What is below the level does not look as if it were at it.
     return "< .05" if 0.0495 <= value < 0.05 else decimal(value, 3)
+
+
+def p_in_sentence(value: float | None) -> str:
+    """Write a p-value with its letter: `p = .013`, `p < .001`."""
+    text = p_value(value)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
 
 
 def count(number: float | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from ...sources.files import atomic_path
 from . import records
 from .evidence import Evidence, weigh
-from .figures import learning_curves, overview, require_report_extra
+from .figures import Picture, learning_curves, overview, require_report_extra
 from .page import (
     closing_sections,
     has_overview,
@@ -23,7 +23,7 @@ from .page import (
 from .published import beside_published
 from .published import records as published_records
 from .systems import System, by_language, read_systems
-from .tables import to_latex
+from .tables import Table, to_latex
 from .text import file_name
 from .usable import usable_records
 
@@ -136,20 +136,11 @@ def write_report(
         *closing_sections(systems, evidence, paper=paper, manifest=manifest),
     ]
     files = {
-        **{
-            f"{TABLES}/{table.name}.tex": to_latex(table).encode()
-            for each in sections
-            for table in each.tables
-        },
-        **_csv_files(systems, evidence, paper=paper),
+        **latex_files(table for each in sections for table in each.tables),
+        **csv_files(_records(systems, evidence, known, paper=paper)),
         **_figures(systems, evidence),
     }
-    if manifest is not None:
-        files[f"{TABLES}/usable-share.csv"] = records.to_csv(list(usable_records(manifest))).encode()
-    for name, content in files.items():
-        _write(folder / name, content)
-    # The page comes last: what it shows is there.
-    _write(folder / README, page(title, systems, sections, seed=seed).encode())
+    write_files(folder, files, page(title, systems, sections, seed=seed))
     return ReportWritten(
         readme=folder / README,
         files=tuple(folder / name for name in sorted(files)),
@@ -160,8 +151,38 @@ def write_report(
     )
 
 
-def _csv_files(systems: Sequence[System], evidence: Sequence[Evidence], *, paper: bool) -> dict[str, bytes]:
-    tables = {
+def latex_files(tables: Iterable[Table]) -> dict[str, bytes]:
+    """Return the files of tables in LaTeX, by name."""
+    return {f"{TABLES}/{table.name}.tex": to_latex(table).encode() for table in tables}
+
+
+def csv_files(tables: Mapping[str, Sequence[Mapping[str, object]]]) -> dict[str, bytes]:
+    """Return the files of tables as programs read them, by name; one without a record has none."""
+    return {f"{TABLES}/{name}.csv": records.to_csv(some).encode() for name, some in tables.items() if some}
+
+
+def figure_files(stem: str, picture: Picture) -> dict[str, bytes]:
+    """Return the files of a figure, by name."""
+    return {f"{FIGURES}/{stem}.svg": picture.svg, f"{FIGURES}/{stem}.png": picture.png}
+
+
+def write_files(folder: Path, files: Mapping[str, bytes], page_written: str) -> None:
+    """Write a page and the files that it shows. It comes last: what it shows is there.
+
+    Args:
+        folder: Where they go.
+        files: The files, by name.
+        page_written: The page.
+    """
+    for name, content in (*files.items(), (README, page_written.encode())):
+        with atomic_path(folder / name) as temporary:
+            temporary.write_bytes(content)
+
+
+def _records(
+    systems: Sequence[System], evidence: Sequence[Evidence], known: Known, *, paper: bool
+) -> dict[str, Sequence[Mapping[str, object]]]:
+    tables: dict[str, Sequence[Mapping[str, object]]] = {
         "runs": list(records.runs(systems)),
         **{
             name: [record for each in evidence for record in records_of(each)]
@@ -170,7 +191,9 @@ def _csv_files(systems: Sequence[System], evidence: Sequence[Evidence], *, paper
     }
     if paper:
         tables["published"] = published_records(beside_published(systems), evidence)
-    return {f"{TABLES}/{name}.csv": records.to_csv(some).encode() for name, some in tables.items() if some}
+    if known.manifest is not None:
+        tables["usable-share"] = list(usable_records(known.manifest))
+    return tables
 
 
 def _figures(systems: Sequence[System], evidence: Sequence[Evidence]) -> dict[str, bytes]:
@@ -182,12 +205,7 @@ def _figures(systems: Sequence[System], evidence: Sequence[Evidence]) -> dict[st
     for each in evidence:
         pictures[f"learning-curves-{file_name(each.systems[0].language)}"] = learning_curves(each)
     return {
-        f"{FIGURES}/{stem}.{kind}": content
+        name: content
         for stem, picture in pictures.items()
-        for kind, content in (("svg", picture.svg), ("png", picture.png))
+        for name, content in figure_files(stem, picture).items()
     }
-
-
-def _write(path: Path, content: bytes) -> None:
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(content)
