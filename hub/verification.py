@@ -152,8 +152,10 @@ def _verify_config(source: _Source, name: str, config: Mapping[str, Any], cache:
     in_card = {split: info.num_examples for split, info in (builder.info.splits or {}).items()}
     _expect("the number of examples", counts, in_card, f"{where}, in the card")
 
-    loaded = _loaded(lambda: datasets.load_dataset(path, name, revision=revision, cache_dir=cache), where)
-    streamed = _loaded(lambda: datasets.load_dataset(path, name, revision=revision, streaming=True), where)
+    # What `load_dataset` does, with and without `streaming`, but for asking for the card each time.
+    _loaded(builder.download_and_prepare, where)
+    loaded = _loaded(builder.as_dataset, where)
+    streamed = _loaded(builder.as_streaming_dataset, where)
     _expect("the splits", list(counts), list(loaded), where)
     for split, examples in counts.items():
         place = f"{where}, split {split}"
@@ -244,18 +246,22 @@ def _quiet(*, offline: bool) -> Iterator[None]:
     from datasets import config
     from datasets.utils import logging
 
-    was_offline, bars_hidden, verbosity = (
+    was_offline, with_torch, bars_hidden, verbosity = (
         config.HF_HUB_OFFLINE,
+        config.TORCH_AVAILABLE,
         datasets.are_progress_bars_disabled(),
         logging.get_verbosity(),
     )
     config.HF_HUB_OFFLINE = offline
+    # Where there is torch, `datasets` loads it to stream what no loader of torch will ask for: seconds.
+    config.TORCH_AVAILABLE = False
     datasets.disable_progress_bars()
     logging.set_verbosity_error()
     try:
         yield
     finally:
         config.HF_HUB_OFFLINE = was_offline
+        config.TORCH_AVAILABLE = with_torch
         logging.set_verbosity(verbosity)
         if not bars_hidden:
             datasets.enable_progress_bars()

@@ -7,10 +7,7 @@ within limits, and nothing is run.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from shutil import copytree
 from tempfile import TemporaryDirectory
@@ -23,11 +20,12 @@ from ..evaluation.leaderboard.layout import DERIVED, Problem, problem_of_path
 from ..evaluation.leaderboard.ranking import read_leaderboard
 from ..evaluation.leaderboard.strict_json import MOST_BYTES as MOST_BYTES_OF_RECORD
 from ..evaluation.leaderboard.submitted_predictions import MOST_BYTES as MOST_BYTES_OF_PREDICTIONS
-from ..evaluation.leaderboard.verifying import Verification, verify
+from ..evaluation.leaderboard.verifying import Verification
 from ..hub.publish import Access, publish_on_hub
 from ..hub.pull_requests import ChangedPullRequestError, PullRequest, PullRequests
 from ..hub.repository import RemoteFile, Repository, Snapshot, again, quiet_client
 from ..schema.errors import PublishError
+from .apart import verify_apart
 from .repository import (
     check_leaderboard,
     copy_leaderboard,
@@ -188,28 +186,9 @@ def _verified(
     for name in changes.removed:
         (merged / name).unlink(missing_ok=True)
     copy_results(repository, request.commit, changes.new, merged)
-    return _verified_apart(merged, changes.names, base)
+    return verify_apart(merged, changes.names, base)
 
 
-def _verified_apart(merged: Path, changed: list[str], base: Path) -> Verification:
-    """Verify in a process of its own: what it reads was written by anybody, and may end the process."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        try:
-            return pool.submit(_verify, merged, changed, base).result()
-        except BrokenProcessPool:
-            return Verification((), (_ENDED,))
-
-
-def _verify(merged: Path, changed: list[str], base: Path) -> Verification:
-    with quiet_client():
-        return verify(merged, changed=changed, base=base)
-
-
-_ENDED = Problem(
-    "",
-    "the process that verifies this was ended by what it read: a damaged file, or one that fills the memory",
-    "Training data that a record names is read, too: mend it, or submit fewer results at once.",
-)
 _NOTHING = Problem(
     "", "this changes nothing on the leaderboard: all of it is there already", "Close this pull request."
 )
