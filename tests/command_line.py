@@ -71,7 +71,11 @@ def done(*arguments: str | Path, folder: Path, **variables: str) -> Ended:
 
 def refused(*arguments: str | Path, folder: Path, status: int = 1) -> str:
     """Run a command that must end with a message, and return that: where, what, and what to do."""
-    ended = synthner(*arguments, folder=folder)
+    return message_of(synthner(*arguments, folder=folder), status)
+
+
+def message_of(ended: Ended, status: int) -> str:
+    """Return the message that a command ended with, and nothing else: where, what, and what to do."""
     assert (ended.status, ended.stdout) == (status, ""), (ended.stdout, ended.stderr)
     _, _, message = ended.stderr.rpartition("Error: ")
     assert len(message.strip().splitlines()) > 1, f"no hint: {message}"

@@ -1,10 +1,15 @@
 """Fixtures that several test files share."""
 
 import gc
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+# Several tests run at a time, and what they compute is small: more threads would only wait for each other.
+for _library in ("OMP", "OPENBLAS"):
+    os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
 
 # How long an example takes is for benchmarks: a busy machine must not fail a test.
 settings.register_profile("synthner", deadline=None)

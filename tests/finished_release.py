@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from synthner.tests.command_line import done
+from synthner.tests.in_process import done
 
 
 @pytest.fixture(scope="session")

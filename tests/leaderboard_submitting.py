@@ -20,7 +20,7 @@ from synthner.schema.example import Example
 from synthner.sources.normal_forms import NormalForms
 from synthner.tests.command_line import Ended
 from synthner.tests.curation_sentences import LABELS, sentences
-from synthner.tests.model_pushing import _TINY, LEARNS, Evaluated, ModelPublisher
+from synthner.tests.model_pushing import _TINY, LEARNS, Evaluated, ModelPublisher, run_evaluation
 
 GOLD = "acme/gold"
 SYNTHETIC = "acme/synthetic"
@@ -199,7 +199,7 @@ def source_sentences() -> list[Example]:
 
 
 def prepare(publisher: ModelPublisher, folder: Path) -> Submitters:
-    """Put gold and a source on the Hub, and test three taggers with `synthner evaluate`."""
+    """Put gold and a source on the Hub, and test taggers on them."""
     commits = []
     for repository, config, splits in (
         (GOLD, "default", {split: sentences(count, name=split) for split, count in SPLITS.items()}),
@@ -230,10 +230,9 @@ def prepare(publisher: ModelPublisher, folder: Path) -> Submitters:
     }
     (release / "release.yaml").write_text(json.dumps(value), encoding="utf-8")
     publisher.python(_TINY.format(folder=str(release / "base-model")))
-    ended = publisher.synthner("evaluate", str(release), "--workers", "1")
-    assert ended.status == 0, ended.stderr
+    evaluated = run_evaluation(publisher, release)
     bo = publisher.hub.add_user("bo", organizations=["nord"])
-    return Submitters(publisher, bo, publisher.hub.add_user("eve"), Evaluated(release), gold, synthetic)
+    return Submitters(publisher, bo, publisher.hub.add_user("eve"), evaluated, gold, synthetic)
 
 
 def copied(folder: Path, to: Path) -> Path:

@@ -171,5 +171,9 @@ def serve() -> None:
     import transformers.models.auto
     import transformers.models.xlm_roberta.modeling_xlm_roberta  # noqa: F401
 
+    import synthner.leaderboard.review
+    import synthner.leaderboard.submission
+    import synthner.model_publication  # noqa: F401
+
     torch.set_num_threads(1)
     hub_publishing.serve()

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from synthner.tests.command_line import done, files_in, finish, refused, start
+from synthner.tests.command_line import files_in, finish, start
+from synthner.tests.in_process import done, refused
 from synthner.tests.tiny_encoder import save_tiny_encoder
 
 pytest.importorskip("thot", reason="sil-thot is not installed: pip install 'synthner[align]'")
@@ -147,8 +148,9 @@ def test_sentences_that_begin_like_tags_are_plain_text(folder):
 
 
 def test_the_same_text_gives_the_same_file(folder):
-    for name in ("a.txt.gz", "b.txt.gz"):
-        done("align", *FILES, "-o", name, folder=folder)
+    done("align", *FILES, "-o", "a.txt.gz", folder=folder)
+    # Another process hashes otherwise.
+    assert finish(start("align", *FILES, "-o", "b.txt.gz", folder=folder)).status == 0
 
     assert (folder / "a.txt.gz").read_bytes() == (folder / "b.txt.gz").read_bytes()
 

@@ -38,7 +38,7 @@ from synthner.sources.files import open_bytes
 from synthner.sources.gold import load_gold
 from synthner.sources.word_splitting import split_words
 from synthner.tests.chat_server import ChatServer, Received, refusal
-from synthner.tests.command_line import done
+from synthner.tests.in_process import done
 from synthner.tests.small_release import write_release
 
 TYPES = ("PER", "LOC")

@@ -24,7 +24,8 @@ from synthner.release import Release
 from synthner.schema.errors import DataError
 from synthner.schema.iob2 import Mention, mentions, violations
 from synthner.sources.gold import load_gold
-from synthner.tests.command_line import done, files_in
+from synthner.tests.command_line import files_in
+from synthner.tests.in_process import done
 from synthner.tests.test_markers import Block, by_blanks, entities, sentence, shown
 from synthner.tests.test_translated_markers import (
     SENTENCES,

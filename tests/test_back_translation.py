@@ -33,7 +33,7 @@ from synthner.schema.example import Example
 from synthner.schema.iob2 import OUTSIDE, mentions, violations
 from synthner.sources.gold import GoldSource, load_gold
 from synthner.sources.normal_forms import NormalForms
-from synthner.tests.command_line import done, refused
+from synthner.tests.in_process import done, refused
 from synthner.tests.tiny_translator import (
     DANISH,
     DICTIONARY,

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from synthner.tests.command_line import done, files_in, refused, synthner
+from synthner.tests.command_line import files_in
+from synthner.tests.in_process import done, refused, synthner
 
 LABELS = "O,B-PER,I-PER,B-ORG,I-ORG,B-LOC,I-LOC,B-DATE,I-DATE"
 HUNDRED_MEGABYTES = 100_000_000

@@ -523,7 +523,7 @@ GARBAGE = st.one_of(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     train=st.lists(st.one_of(st.lists(GARBAGE, max_size=4), st.text(max_size=30)), max_size=3),
     test=st.lists(st.lists(GARBAGE, max_size=4), max_size=2),

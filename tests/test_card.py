@@ -4,6 +4,7 @@ import copy
 import itertools
 import json
 import re
+from functools import cache
 
 import pytest
 import yaml
@@ -297,11 +298,16 @@ hostile = st.text(max_size=40) | st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@cache
+def plain_card() -> str:
+    return render_dataset_card(manifest_of({"yor_gpt4": {"train": ROWS["train"]}}))
+
+
+@settings(max_examples=40, deadline=None)
 @given(hostile)
 def test_hostile_text_anywhere_stays_where_it_is(text):
     names = {"yor_gpt4": {"train": ROWS["train"]}}
-    plain, manifest = manifest_of(names), manifest_of(names)
+    manifest = manifest_of(names)
     config = manifest["configs"]["yor_gpt4"]
     manifest["release"] |= {"pretty_name": text, "description": text, "authors": [text], "contact": text}
     manifest["license_problem"] = text
@@ -317,7 +323,7 @@ def test_hostile_text_anywhere_stays_where_it_is(text):
 
     card = render_dataset_card(manifest)
     card.encode("utf-8")
-    data, plain_data = (data_of(c).to_dict() for c in (card, render_dataset_card(plain)))
+    data, plain_data = data_of(card).to_dict(), data_of(plain_card()).to_dict()
     body = body_of(card)
 
     for key in ("pretty_name", "source_datasets"):

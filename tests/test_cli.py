@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from synthner.tests.command_line import done, files_in, refused, synthner
+from synthner.tests import command_line
+from synthner.tests.command_line import files_in
+from synthner.tests.in_process import done, refused
 
 pytest_plugins = ["synthner.tests.finished_release"]
 
@@ -37,7 +39,7 @@ def test_start_up_imports_nothing_heavy():
 
 
 def test_help_names_every_command_in_a_whole_sentence(tmp_path):
-    text = done("--help", folder=tmp_path, COLUMNS="80").stdout
+    text = command_line.done("--help", folder=tmp_path, COLUMNS="80").stdout
 
     for command in COMMANDS:
         assert re.search(rf"^  {command} +[A-Z].*\w\.$", text, re.MULTILINE), command
@@ -81,14 +83,17 @@ def test_the_way_from_nothing_to_a_published_dataset(tmp_path):
     assert f'load_dataset("{tmp_path / "there"}", "swa_swap")  # 54 train' in published
 
 
-def test_a_second_run_changes_nothing(built):
+def test_a_second_run_changes_nothing_and_imports_no_torch(built):
     before = files_in(built / "dataset")
 
-    again = done("run", "--json", folder=built)
+    again = command_line.done("run", "--json", folder=built, PYTHONPROFILEIMPORTTIME="1")
 
     assert "Nothing was left to ask. The journal holds 77 of 77 planned calls." in again.stderr
     assert (again.json["configs"], again.json["written"]) == (PUBLISHED, [])
     assert files_in(built / "dataset") == before
+    imported = {line.rpartition("|")[2].strip() for line in again.stderr.splitlines()}
+    assert "datasets" in imported
+    assert "torch" not in imported
 
 
 def test_publishing_what_is_there_writes_nothing(built):
@@ -201,7 +206,7 @@ def test_wrong_usage_says_what_is_right(release, arguments, message):
     ids=["no folder", "no output", "no such command", "no such option", "nothing"],
 )
 def test_wrong_usage_shows_the_usage(tmp_path, arguments):
-    ended = synthner(*arguments, folder=tmp_path)
+    ended = command_line.synthner(*arguments, folder=tmp_path)
 
     assert (ended.status, ended.stdout) == (2, "")
     assert "Usage: synthner" in ended.stderr

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from synthner.tests.chat_server import ChatServer, Fault, completion, refusal
-from synthner.tests.command_line import done, refused, synthner
+from synthner.tests.in_process import done, refused, synthner
 
 NAMES = ("Neema", "Baraka", "Zawadi", "Imani", "Furaha")
 TOWNS = ("Singida", "Songea", "Tabora", "Kigoma", "Lindi")

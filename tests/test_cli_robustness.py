@@ -10,18 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from synthner.tests import command_line
 from synthner.tests.chat_server import ChatServer, completion, refusal
-from synthner.tests.command_line import (
-    SCRIPT,
-    done,
-    environment,
-    files_in,
-    finish,
-    obey_permissions,
-    refused,
-    start,
-    synthner,
-)
+from synthner.tests.command_line import SCRIPT, environment, files_in, finish, obey_permissions, start
+from synthner.tests.in_process import done, refused, synthner
 from synthner.tests.small_release import server_settings, write_release
 
 pytest_plugins = ["synthner.tests.finished_release"]
@@ -136,7 +128,7 @@ def test_kill_9_in_build_leaves_the_old_dataset_whole(tmp_path):
     done("run", folder=release)
     old = files_in(release / "dataset")
     path = release / "responses" / "train.jsonl"
-    path.write_text(responses(1000), encoding="utf-8")
+    path.write_text(responses(500), encoding="utf-8")
     done("generate", folder=release)
 
     with start("build", folder=release) as process:
@@ -149,7 +141,7 @@ def test_kill_9_in_build_leaves_the_old_dataset_whole(tmp_path):
 
     again = done("build", "--json", folder=release)
 
-    assert again.json["configs"]["da_gpt"]["splits"]["train"]["examples"] == 5000
+    assert again.json["configs"]["da_gpt"]["splits"]["train"]["examples"] == 2500
     assert not (release / "work" / "building").exists()
 
 
@@ -187,7 +179,7 @@ def test_a_full_disk_in_build_and_publish_leaves_the_old_dataset_whole(tmp_path)
     done("run", folder=release)
     shutil.copytree(release / "dataset", tmp_path / "there")
     old = published = files_in(release / "dataset")
-    (release / "responses" / "train.jsonl").write_text(responses(500), encoding="utf-8")
+    (release / "responses" / "train.jsonl").write_text(responses(400), encoding="utf-8")
     done("generate", folder=release)
 
     ended = limited("build", folder=release, largest_file=40_000)
@@ -230,8 +222,8 @@ def test_a_folder_that_is_read_only(tmp_path, built, command):
 
 
 @pytest.mark.parametrize("command", [("status",), ("run",)], ids=" ".join)
-def test_a_reader_that_goes_away(built, command):
-    process = start(*command, folder=built)
+def test_a_reader_that_goes_away(tmp_path, command):
+    process = start(*command, folder=recorded(tmp_path, 4))
     assert process.stdout
     process.stdout.close()
     assert process.stderr
@@ -244,18 +236,21 @@ def test_a_reader_that_goes_away(built, command):
     assert "Error" not in errors
 
 
-def test_outputs_that_are_closed_or_full(built):
+def test_outputs_that_are_closed_or_full(tmp_path):
+    release = recorded(tmp_path, 4)
+
     def shell(command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             ["sh", "-c", f'"{SCRIPT}" {command}'],
-            cwd=built,
+            cwd=release,
             env=environment(),
             capture_output=True,
             encoding="utf-8",
             check=False,
         )
 
-    assert (shell("status >&-").returncode, shell("status >&-").stderr) == (0, "")
+    without_stdout = shell("status >&-")
+    assert (without_stdout.returncode, without_stdout.stderr) == (0, "")
     assert shell("generate 2>&-").returncode == 0
     full = shell("status --json >/dev/full")
     assert (full.returncode, full.stderr) == (1, "Error: output: No space left on device\n")
@@ -292,9 +287,9 @@ def test_a_c_locale(tmp_path):
     (folder / "release.yaml").write_text(json.dumps(release, ensure_ascii=False), encoding="utf-8")
     ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
 
-    plan = done("generate", "--dry-run", folder=folder, **ascii_only)
-    ran = done("run", "--to", "../there", folder=folder, **ascii_only)
-    manifest = done("build", "--json", folder=folder, **ascii_only)
+    plan = command_line.done("generate", "--dry-run", folder=folder, **ascii_only)
+    ran = command_line.done("run", "--to", "../there", folder=folder, **ascii_only)
+    manifest = command_line.done("build", "--json", folder=folder, **ascii_only)
 
     assert "àwòṣe" in plan.stdout
     assert "published" in ran.stdout
@@ -303,7 +298,9 @@ def test_a_c_locale(tmp_path):
     assert "B-ỌJỌ́" in manifest.stdout
     assert "Èdè Yorùbá – தமிழ்" in (tmp_path / "there" / "README.md").read_text(encoding="utf-8")
     (folder / "gold" / "dev.conll").write_text("Ọláyẹmí B-ENÌYÀN\n\n", encoding="utf-8")
-    found = done("validate", "gold/train.conll", "gold/dev.conll", folder=folder, **ascii_only).stdout
+    found = command_line.done(
+        "validate", "gold/train.conll", "gold/dev.conll", folder=folder, **ascii_only
+    ).stdout
     assert "`Ọláyẹmí` (B-ENÌYÀN)" in found
 
 

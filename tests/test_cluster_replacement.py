@@ -597,7 +597,7 @@ def test_real_gold_of_two_languages(tmp_path, shared, code, related, folder, oth
     gold = {}
     for language, place in ((code, folder), (related, other)):
         [train] = (shared / "data" / place).glob("*train*.gz")
-        gold[language] = [example for example in read_examples(train) if example.mentions][:150]
+        gold[language] = [example for example in read_examples(train) if example.mentions][:80]
     languages = {language: {"train": ["x/PER y/ORG z/LOC"]} for language in gold}
     release = release_of(tmp_path, languages=languages, related=[related], volume=2, candidates=3)
     for language, examples in gold.items():

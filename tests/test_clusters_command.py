@@ -11,7 +11,8 @@ from synthner.generation.clusters import look_at_clusters
 from synthner.generation.generate import generate
 from synthner.generation.journal import Journal
 from synthner.release import read_release
-from synthner.tests.command_line import done, files_in, refused
+from synthner.tests.command_line import files_in
+from synthner.tests.in_process import done, refused
 
 PEOPLE, TOWNS = ("Åse", "Maja", "Bøje", "Søren"), ("Ribe", "Thisted", "Læsø")
 GOLD = [

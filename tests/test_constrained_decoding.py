@@ -42,7 +42,8 @@ from synthner.projection.translation import TranslationModel, Translator, load_t
 from synthner.schema.errors import DataError, ReleaseError, SynthnerError, WrongUsageError
 from synthner.schema.iob2 import Mention, violations
 from synthner.schema.labels import LabelSet
-from synthner.tests.command_line import done, files_in, refused, start
+from synthner.tests.command_line import files_in, start
+from synthner.tests.in_process import done, refused
 from synthner.tests.tiny_encoder import save_tiny_encoder
 from synthner.tests.tiny_translator import DANISH, DICTIONARY, ENGLISH, save_tiny_translator
 from synthner.tests.translated_release import (

@@ -21,8 +21,9 @@ from synthner.generation.plan import PlanSummary, plan_summary
 from synthner.release import Release, read_release
 from synthner.schema.errors import ReleaseError
 from synthner.tests.chat_server import ChatServer, Fault, completion, refusal
-from synthner.tests.command_line import SCRIPT, Ended, done, synthner
+from synthner.tests.command_line import SCRIPT, Ended
 from synthner.tests.command_line import environment as environment_of_commands
+from synthner.tests.in_process import done, synthner
 from synthner.tests.small_release import server_settings, write_release
 
 KEY = "sk-secret-0123456789"

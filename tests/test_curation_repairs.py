@@ -264,7 +264,7 @@ gold_samples = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(labelled_sentences(), gold_samples, st.sampled_from([REPAIRS, *((name,) for name in REPAIRS)]))
 def test_repairs_keep_tokens_and_iob2_and_account_for_every_change(config, gold, repairs):
     outcome = repair_labels(config, gold, LABELS, repairs=repairs)
@@ -285,7 +285,7 @@ def test_repairs_keep_tokens_and_iob2_and_account_for_every_change(config, gold,
         )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(labelled_sentences(), gold_samples, st.sampled_from([REPAIRS, *((name,) for name in REPAIRS)]))
 def test_repairing_what_is_repaired_changes_nothing(config, gold, repairs):
     once = repair_labels(config, gold, LABELS, repairs=repairs)
@@ -295,7 +295,7 @@ def test_repairing_what_is_repaired_changes_nothing(config, gold, repairs):
     assert again.conflicts == once.conflicts
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=45, deadline=None)
 @given(labelled_sentences(), gold_samples, st.randoms(use_true_random=False))
 def test_the_order_of_the_input_does_not_matter(config, gold, shuffled):
     order = list(range(len(config)))

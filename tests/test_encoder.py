@@ -374,7 +374,7 @@ def test_too_little_memory_says_what_to_lower(model):
         "EncoderTagger.train(examples, settings=settings)\n"
         "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
         "resource.setrlimit(resource.RLIMIT_AS, (used + (50 << 20),) * 2)\n"
-        "try: EncoderTagger.train(examples * 1000, settings=settings)\n"
+        "try: EncoderTagger.train(examples * 300, settings=settings)\n"
         "except DataError as error: print(error)\n"
     )
     assert "not enough memory" in told

@@ -3,9 +3,8 @@
 import json
 import random
 import signal
-import subprocess
-import sys
 import time
+from multiprocessing import get_context
 
 import pytest
 
@@ -17,9 +16,6 @@ from synthner.tests.small_release import server_settings, write_release
 
 CALLS = 150
 ANSWER = completion('{"datapoints": [{"sentence": "<PER>Åse</PER> synger"}]}')
-GENERATE = (
-    "import sys; from synthner.release import read_release; from synthner.generation.generate import generate"
-)
 
 FAULTS = {
     "rate limit": refusal(429, "slow down"),
@@ -27,7 +23,7 @@ FAULTS = {
     "server error": refusal(500, "oops"),
     "overloaded": refusal(503, "overloaded"),
     "dropped connection": Fault(drop=True),
-    "stall": Fault(stall=3.0, drop=True),
+    "stall": Fault(stall=1.5, drop=True),
     "truncated body": Fault(body=ANSWER, cut_at=len(ANSWER) // 2),
     "invalid JSON": Fault(body=b'{"choices": [{"message": {"content": "'),
     "wrong schema": Fault(body=b'{"answers": []}'),
@@ -144,16 +140,15 @@ def test_kill_9_at_twenty_moments_asks_again_only_for_what_was_under_way(tmp_pat
     server.fault = lambda _number: Fault(body=ANSWER, stall=0.04)
     release = release_for(tmp_path, server, calls, concurrency=concurrency)
     chance = random.Random(17)
-    program = f"{GENERATE}; generate(read_release(__import__('pathlib').Path(sys.argv[1])))"
-    killed = 0
-    while killed < kills:
+    for _ in range(kills):
         before = len(server.received)
-        process = subprocess.Popen([sys.executable, "-c", program, str(release.path)])
+        process = get_context("fork").Process(target=generate, args=(release,))
+        process.start()
         server.wait_for(before + chance.randint(1, 20))
         time.sleep(chance.random() * 0.05)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        killed += 1
+        process.kill()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
 
     summary = generate(release)
 

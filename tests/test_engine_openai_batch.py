@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,18 @@ def texts(release: Release) -> list[str | None]:
 def remembered(release: Release) -> dict[str, str]:
     with Journal(release.journal) as journal:
         return journal.remembered("da_gpt")
+
+
+def killed_while_held(release: Release, server: BatchServer) -> None:
+    """Generate in a process of its own, and kill that when the server holds a request of it."""
+    process = get_context("fork").Process(target=generate, args=(release,))
+    process.start()
+    assert server.held.wait(20)
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    server.holds = None
+    server.let_go.set()
 
 
 def start(release: Release) -> subprocess.Popen[str]:
@@ -200,13 +213,9 @@ def test_calls_under_way_count_as_dear_as_they_may_be_in_the_next_process_too(tm
     settings = {"prices": {"input": 0.0, "output": 1_000_000.0}, "sampling": {"max_tokens": 10}}
     release = limited(release_for(tmp_path, server, **settings), max_cost=31.0)
     server.holds = ("look", "before")
-    with start(release) as process:
-        assert server.held.wait(20)
-        process.kill()
+    killed_while_held(release, server)
     # At half the price a call costs 5 at most: six may be under way.
     assert len(server.submitted()) == 6
-    server.holds = None
-    server.let_go.set()
     server.fault = lambda step, number: refusal(401, "no") if step == "look" else None
 
     with pytest.raises(EngineError):
@@ -234,11 +243,7 @@ def test_calls_under_way_count_as_dear_as_they_may_be_in_the_next_process_too(tm
 def test_after_kill_9_the_next_process_submits_nothing_twice(tmp_path, server, step, when):
     server.holds = (step, when)
     release = release_for(tmp_path, server)
-    with start(release) as process:
-        assert server.held.wait(20)
-        process.kill()
-    server.holds = None
-    server.let_go.set()
+    killed_while_held(release, server)
 
     summary = generate(release)
 
@@ -250,11 +255,7 @@ def test_after_kill_9_the_next_process_submits_nothing_twice(tmp_path, server, s
 def test_a_batch_is_found_on_a_later_page_of_the_list(tmp_path, server):
     server.holds = ("create", "after")
     release = release_for(tmp_path, server, calls=4)
-    with start(release) as process:
-        assert server.held.wait(20)
-        process.kill()
-    server.holds = None
-    server.let_go.set()
+    killed_while_held(release, server)
     generate(release_for(tmp_path / "other", server, calls=20))
 
     assert generate(release).answered == 4
@@ -282,11 +283,7 @@ def test_an_interrupt_leaves_the_batches_to_the_server(tmp_path, server):
 def test_what_is_no_longer_planned_is_fetched_all_the_same(tmp_path, server):
     server.holds = ("look", "before")
     release = release_for(tmp_path, server, calls=4)
-    with start(release) as process:
-        assert server.held.wait(20)
-        process.kill()
-    server.holds = None
-    server.let_go.set()
+    killed_while_held(release, server)
 
     generate(release_for(tmp_path, server, calls=4, sampling={"temperature": 0.1}))
     assert len(server.batches) == 2

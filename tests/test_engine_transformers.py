@@ -4,8 +4,8 @@ import gc
 import json
 import os
 import signal
-import subprocess
 import sys
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -27,25 +27,6 @@ from synthner.release import Release
 from synthner.schema.errors import DataError, EngineError, ReleaseError, WrongUsageError
 from synthner.tests.small_release import write_release
 from synthner.tests.tiny_language_model import NO_SYSTEM_ROLE, save_tiny_language_model
-
-# `generate` in a process of its own, which ends without a word in the middle of the second batch.
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from synthner.generation.generate import generate
-from synthner.generation.watching import Unwatched
-from synthner.release import read_release
-
-class Killing(Unwatched):
-    seen = 0
-
-    def advance(self, *_):
-        self.seen += 1
-        if self.seen == 6:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-generate(read_release(Path(sys.argv[1])), watcher=Killing())
-"""
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +100,7 @@ def test_every_format_is_followed(tmp_path, model, format_):
 
 
 def test_without_structured_output_what_is_no_datapoint_is_rejected_with_its_reason(tmp_path, model):
-    release = release_for(tmp_path, model, structured_output=False)
+    release = release_for(tmp_path, model, structured_output=False, sampling={"max_tokens": 50})
 
     summary = generate(release)
 
@@ -191,7 +172,7 @@ def test_what_the_release_does_not_say_the_model_does(tmp_path, model):
 
 
 def test_repetition_is_penalised_whatever_stands_beside_a_call(tmp_path, model):
-    sampling = {"max_tokens": 40, "repetition_penalty": 1.5, "temperature": 0}
+    sampling = {"max_tokens": 20, "repetition_penalty": 1.5, "temperature": 0}
     settings = {"structured_output": False, "calls": 4, "sampling": sampling}
     alone = release_for(tmp_path / "alone", model, batch_size=1, **settings)
     together = release_for(tmp_path / "together", model, batch_size=4, **settings)
@@ -205,15 +186,27 @@ def test_repetition_is_penalised_whatever_stands_beside_a_call(tmp_path, model):
     assert texts(alone) == texts(together) != texts(unpunished)
 
 
+class Killing(Unwatched):
+    """Ends its process without a word in the middle of the second batch."""
+
+    def __init__(self) -> None:
+        self._seen = 0
+
+    def advance(self, config: str, split: str, outcome: Outcome, cost: float | None) -> None:
+        self._seen += 1
+        if self._seen == 6:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
 def test_a_run_that_was_killed_goes_on_as_if_nothing_had_happened(tmp_path, model):
     undisturbed, killed = (
-        release_for(tmp_path / name, model, calls=10, structured_output=False, sampling={"max_tokens": 40})
+        release_for(tmp_path / name, model, calls=10, structured_output=False, sampling={"max_tokens": 15})
         for name in ("undisturbed", "killed")
     )
-    process = subprocess.run(
-        [sys.executable, "-c", KILLED, str(killed.path)], check=False, capture_output=True, timeout=120
-    )
-    assert process.returncode == -signal.SIGKILL, process.stderr.decode()
+    process = get_context("fork").Process(target=generate, args=(killed,), kwargs={"watcher": Killing()})
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
     assert len(texts(killed)) == 8
 
     assert generate(killed).answered == 2
@@ -224,22 +217,23 @@ def test_a_run_that_was_killed_goes_on_as_if_nothing_had_happened(tmp_path, mode
 
 
 def test_a_call_gets_the_same_text_in_any_batch_and_nothing_is_asked_twice(tmp_path, model):
-    one, four = (release_for(tmp_path / str(size), model, batch_size=size) for size in (1, 4))
+    short = {"calls": 5, "sampling": {"max_tokens": 40}}
+    one, four = (release_for(tmp_path / str(size), model, batch_size=size, **short) for size in (1, 4))
 
     generate(one)
     generate(four)
 
     assert texts(one) == texts(four)
     # Only the batch is another: what was answered holds.
-    moved = release_for(tmp_path / "1", model, batch_size=3, dtype="auto")
+    moved = release_for(tmp_path / "1", model, batch_size=3, dtype="auto", **short)
     assert generate(moved).answered == 0
-    computed_otherwise = release_for(tmp_path / "1", model, dtype="float32")
-    assert generate(computed_otherwise).answered == 6
+    computed_otherwise = release_for(tmp_path / "1", model, dtype="float32", **short)
+    assert generate(computed_otherwise).answered == 5
 
 
 def test_a_seed_of_the_release_is_that_of_every_call(tmp_path, model):
     first, second, other = (
-        release_for(tmp_path / name, model, sampling={"max_tokens": 60, "seed": seed})
+        release_for(tmp_path / name, model, calls=4, sampling={"max_tokens": 30, "seed": seed})
         for name, seed in (("first", 5), ("second", 5), ("other", 6))
     )
 
@@ -274,7 +268,7 @@ def test_an_answer_that_is_cut_says_so(tmp_path, model):
 
 def test_a_prompt_that_is_too_long_fails_alone(tmp_path):
     model = save_tiny_language_model(tmp_path / "model", positions=2000)
-    release = release_for(tmp_path, model, calls=21)
+    release = release_for(tmp_path, model, calls=21, sampling={"max_tokens": 10})
     with (tmp_path / "gold" / "train.conll").open("a", encoding="utf-8") as gold:
         gold.write("\n" + "Læsø B-LOC\nsov O\n" * 300)
 

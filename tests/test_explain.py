@@ -14,7 +14,8 @@ from synthner.builders.explain import explain
 from synthner.generation.generate import generate
 from synthner.release import read_release
 from synthner.tests.chat_server import ChatServer, completion
-from synthner.tests.command_line import done, files_in, refused
+from synthner.tests.command_line import files_in
+from synthner.tests.in_process import done, refused
 from synthner.tests.small_release import server_settings, write_release
 
 CONFIG = "da_small"
@@ -70,6 +71,8 @@ def _rejects(folder):
 
 
 def test_every_datapoint_of_a_response_can_be_explained(built):
+    release = read_release(built)
+    manifest = build(release)
     rows = _rows(built, f"{CONFIG}/train-00000-of-00001.parquet")
     dropped = {line["id"]: line for line in _rejects(built)}
     ids = {f"{CONFIG}-train-0-{item}" for item in range(len(DATAPOINTS))}
@@ -78,7 +81,7 @@ def test_every_datapoint_of_a_response_can_be_explained(built):
     assert rows.keys() | dropped.keys() == ids
     assert not rows.keys() & dropped.keys()
     for id_ in sorted(ids):
-        found = _explained(built, id_)
+        found = explain(release, manifest, id_).as_json()
         assert (found["id"], found["config"], found["split"]) == (id_, CONFIG, "train")
         assert found["kept"] == (id_ in rows) == (found["published"] is not None)
         expected = ("", "") if id_ in rows else (dropped[id_]["step"], dropped[id_]["reason"])

@@ -24,7 +24,8 @@ from synthner.projection.translation import TranslationModel, load_translation_m
 from synthner.schema.errors import ReleaseError, SynthnerError, WrongUsageError
 from synthner.schema.iob2 import violations
 from synthner.schema.labels import LabelSet
-from synthner.tests.command_line import done, files_in, refused, start
+from synthner.tests.command_line import files_in, start
+from synthner.tests.in_process import done, refused
 from synthner.tests.tiny_candidate_model import save_tiny_candidate_model
 from synthner.tests.tiny_encoder import save_tiny_encoder
 from synthner.tests.tiny_translator import DICTIONARY, ENGLISH, save_tiny_translator
@@ -50,7 +51,7 @@ def folder(tmp_path_factory) -> Path:
     """Two models: one that translates and scores, and one that writes candidates."""
     path = tmp_path_factory.mktemp("models")
     save_tiny_translator(path / "translator", dictionary={**DICTIONARY, **NAMES})
-    save_tiny_candidate_model(path / "candidates", NAMES_OF_TYPES, list(DICTIONARY), steps=300)
+    save_tiny_candidate_model(path / "candidates", NAMES_OF_TYPES, list(DICTIONARY), steps=200)
     return path
 
 

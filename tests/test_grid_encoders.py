@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from synthner.tests.command_line import done
 from synthner.tests.grid_release import labelled, results_in, run_here, write_related_grid
+from synthner.tests.in_process import done
 from synthner.tests.tiny_encoder import save_tiny_encoder
 
-SETTINGS = {"epochs": 6, "related_epochs": 6, "learning_rate": 3e-3}
-GOLD = {"train": 120, "validation": 20, "test": 30}
+SETTINGS = {"epochs": 6, "related_epochs": 6, "learning_rate": 6e-3}
+GOLD = {"train": 70, "validation": 20, "test": 40}
 
 
 def encoder_grid(folder, **evaluation):
@@ -19,7 +19,7 @@ def encoder_grid(folder, **evaluation):
     save_tiny_encoder(folder / "tiny", words)
     return write_related_grid(
         folder,
-        {"taggers": {"tiny": {"model": "tiny", "settings": SETTINGS}}, "sizes": [100], **evaluation},
+        {"taggers": {"tiny": {"model": "tiny", "settings": SETTINGS}}, "sizes": [60], **evaluation},
         gold=GOLD,
     )
 
@@ -128,8 +128,8 @@ def test_encoders_and_crfs_share_a_grid_in_as_many_processes_as_are_asked_for(tm
         tmp_path,
         taggers={"crf": {}, "tiny": {"model": "tiny", "settings": {**SETTINGS, "epochs": 1}}},
         sources={"organic": "gold"},
-        seeds=2,
+        sizes=[20],
     )
     ended = done("evaluate", "--workers", "2", "--json", folder=tmp_path, OMP_NUM_THREADS="1")
-    assert ended.json["done"] == 4
+    assert ended.json["done"] == 2
     assert {each["cell"]["tagger"]["kind"] for each in results_in(tmp_path).values()} == {"crf", "encoder"}

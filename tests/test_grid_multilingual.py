@@ -125,7 +125,7 @@ def test_another_test_split_is_tested_anew_by_the_same_sentences(tmp_path):
 def test_processes_wait_for_one_another_and_find_the_same(tmp_path):
     for name in ("processes", "here"):
         joint_grid(tmp_path / name, seeds=2)
-    run_cells(*planned_grid(tmp_path / "processes" / "release.yaml"), workers=3, watcher=Told.nothing())
+    run_cells(*planned_grid(tmp_path / "processes" / "release.yaml"), workers=2, watcher=Told.nothing())
     run_here(tmp_path / "here" / "release.yaml")
     assert len(kept(tmp_path / "processes")) == 2
     assert without_measured(tmp_path / "processes") == without_measured(tmp_path / "here")

@@ -4,9 +4,9 @@ import pytest
 
 from synthner.evaluation.grid.results import read_predicted_tags
 from synthner.schema.example import Example
-from synthner.tests.command_line import synthner
 from synthner.tests.curation_sentences import write
 from synthner.tests.grid_release import labelled, results_in, run_here, write_grid
+from synthner.tests.in_process import synthner
 
 TEST = labelled(20, "en test")
 NOTHING = [Example(each.id, each.tokens, ("O",) * len(each.tokens)) for each in TEST]
@@ -115,7 +115,7 @@ def test_a_wrong_file_is_named_and_leaves_the_other_cells(tmp_path, predicted, m
 
 def test_the_command_says_which_file_is_wrong(tmp_path):
     grid_with(tmp_path, TEST[:-1])
-    ended = synthner("evaluate", folder=tmp_path)
+    ended = synthner("evaluate", "--workers", "1", folder=tmp_path)
     assert ended.status == 1
     assert "Not run: en few-shot predictions: " in ended.stderr
     assert "gold has 20 sentences, and this has 19" in ended.stderr

@@ -20,7 +20,8 @@ from synthner.evaluation.grid.running import DONE, Report
 from synthner.evaluation.recipes import train_on_gold
 from synthner.evaluation.scoring import score
 from synthner.schema.example import Example
-from synthner.tests.command_line import SCRIPT, done, finish, refused, start, synthner
+from synthner.tests import command_line
+from synthner.tests.command_line import SCRIPT, finish, start
 from synthner.tests.curation_sentences import write
 from synthner.tests.grid_release import (
     Told,
@@ -31,10 +32,11 @@ from synthner.tests.grid_release import (
     run_here,
     write_grid,
 )
+from synthner.tests.in_process import done, refused, synthner
 
-# A few tenths of a second a cell: there is time to kill its process.
-SLOW = {"sizes": [380, 390], "seeds": 4, "sources": {"organic": "gold"}}
-SLOW_GOLD = {"train": 400, "test": 200}
+# Tenths of a second a cell: there is time to kill its process.
+SLOW = {"sizes": [230, 240], "seeds": 4, "sources": {"organic": "gold"}}
+SLOW_GOLD = {"train": 250, "test": 100}
 
 
 def until(condition, seconds=40):
@@ -55,7 +57,7 @@ def without_measured(results):
 
 def test_every_cell_gets_a_result_that_can_be_scored_again(tmp_path):
     release = write_grid(tmp_path)
-    ended = done("evaluate", "--workers", "2", folder=tmp_path)
+    ended = command_line.done("evaluate", "--workers", "2", folder=tmp_path)
     assert "7 of 7 cells done." in ended.stdout
     assert ended.stderr.count(": F1 ") == 7
     results = results_in(tmp_path)
@@ -137,7 +139,7 @@ def test_failures_are_told_and_tried_again(tmp_path):
         languages=["en", "fi"],
     )
     (tmp_path / "fi-test.jsonl").write_text("")
-    ended = synthner("evaluate", folder=tmp_path)
+    ended = synthner("evaluate", "--workers", "1", folder=tmp_path)
     assert ended.status == 1
     assert "2 of 4 cells done, 2 failed" in ended.stdout
     assert "2 cells failed: " in ended.stderr
@@ -175,13 +177,13 @@ def test_a_grid_with_nothing_to_test_on_says_what_to_do(tmp_path):
 
 def test_where_every_cell_failed_no_report_is_proposed(tmp_path):
     path = write_grid(tmp_path, {"taggers": {"tiny": {"model": "./no-model"}}, "sizes": [10], "seeds": 1})
-    ended = synthner("evaluate", folder=tmp_path)
+    ended = synthner("evaluate", "--workers", "1", folder=tmp_path)
     assert ended.status == 1
     assert "2 cells failed: " in ended.stderr
     assert "There is no result to report. Mend what is said above" in ended.stdout
     assert "synthner report" not in ended.stdout
     changed_grid(path, taggers={"crf": {}})
-    assert "Next: synthner report" in done("evaluate", folder=tmp_path).stdout
+    assert "Next: synthner report" in done("evaluate", "--workers", "1", folder=tmp_path).stdout
 
 
 @pytest.mark.parametrize(
@@ -216,7 +218,7 @@ def test_a_cell_whose_result_cannot_be_written_fails_alone(tmp_path):
     data.grid.runs.mkdir()
     (data.grid.runs / plan.cells[1].id).write_text("a file where the folder should be")
     told = Told.nothing()
-    run_cells(plan, data, workers=2, watcher=told)
+    run_cells(plan, data, workers=1, watcher=told)
     assert "File exists" in told.failed_[plan.cells[1].id]
     assert len(told.finished_) == 6
     assert not grid_status(plan, data).complete
@@ -240,13 +242,13 @@ def test_collapsed_runs_are_flagged_and_repeated_once_where_that_is_wanted(tmp_p
         tmp_path / "synthetic-en.jsonl",
         [Example(e.id, e.tokens, ("O",) * len(e.tokens)) for e in labelled(30, "nothing")],
     )
-    ended = done("evaluate", folder=tmp_path)
+    ended = done("evaluate", "--workers", "1", folder=tmp_path)
     assert "3 of 3 cells done, 3 collapsed." in ended.stdout
     assert ended.stderr.count("F1 0.000, which is a collapse") == 3
 
     changed_grid(release, retry_collapsed=True)
     assert done("status", "--json", folder=tmp_path).json["evaluation"]["waiting"] == 2
-    ended = done("evaluate", folder=tmp_path)
+    ended = done("evaluate", "--workers", "1", folder=tmp_path)
     assert "seed 2, again for seed 0: F1 0.000, which is a collapse" in ended.stderr
     assert "5 of 5 cells done, 5 collapsed, 2 repeated." in ended.stdout
     # With all sentences nothing is drawn: a repetition would be the same run.
@@ -260,7 +262,7 @@ def test_collapsed_runs_are_flagged_and_repeated_once_where_that_is_wanted(tmp_p
 def test_a_cell_that_someone_else_runs_is_left_to_them(tmp_path):
     plan, data = planned_grid(write_grid(tmp_path))
     told = Told.nothing()
-    running = threading.Thread(target=run_cells, args=(plan, data), kwargs={"workers": 2, "watcher": told})
+    running = threading.Thread(target=run_cells, args=(plan, data), kwargs={"workers": 1, "watcher": told})
     with claimed(data.grid.runs / plan.cells[0].id):
         running.start()
         until(lambda: len(told.finished_) == 6)
@@ -289,7 +291,7 @@ def test_killed_workers_lose_no_cell_and_count_none_twice(tmp_path):
     running.start()
     dice = random.Random(4)
     killed = 0
-    while running.is_alive() and killed < 6:
+    while running.is_alive() and killed < 4:
         time.sleep(dice.uniform(0.2, 0.7))
         victims = [each.pid for each in multiprocessing.active_children() if each.pid]
         if victims and len(told.finished_) < len(plan.cells):
@@ -307,8 +309,15 @@ def test_killed_workers_lose_no_cell_and_count_none_twice(tmp_path):
 
 
 def test_a_cell_that_ends_its_process_each_time_fails_and_leaves_the_others(tmp_path):
-    plan, data = planned_grid(write_grid(tmp_path, {**SLOW, "sizes": [390], "seeds": 3}, gold=SLOW_GOLD))
-    deadly = plan.cells[1].id
+    sources = {"organic": "gold", "deadly": {"train": "synthetic-{language}.jsonl"}}
+    release = write_grid(tmp_path, {"sources": sources, "sizes": [30], "seeds": 2})
+    plan, data = planned_grid(release)
+    (deadly,) = (each.id for each in plan.cells if each.cell.source == "deadly")
+    # A process that reads this waits until somebody writes.
+    written = tmp_path / "synthetic-en.jsonl"
+    content = written.read_bytes()
+    written.unlink()
+    os.mkfifo(written)
 
     class Killer(Told):
         """Kills the process of one cell, as the kernel does where memory runs out."""
@@ -327,45 +336,50 @@ def test_a_cell_that_ends_its_process_each_time_fails_and_leaves_the_others(tmp_
 
     told = Killer.nothing()
     run_cells(plan, data, workers=1, watcher=told)
-    assert len(told.finished_) == 2
+    assert len(told.finished_) == len(plan.cells) - 1 == 2
     assert "ended without a word each of 3 times, the last time by SIGKILL" in told.failed_[deadly]
     assert grid_status(plan, data).failed == told.failed_
+    written.unlink()
+    written.write_bytes(content)
     run_cells(plan, data, workers=1, watcher=Told.nothing())
     assert grid_status(plan, data).complete
 
 
 def test_a_killed_command_is_resumed_where_it_was(tmp_path):
-    write_grid(tmp_path, SLOW, gold=SLOW_GOLD)
-    first = start("evaluate", "--workers", "2", folder=tmp_path)
-    before = until(lambda: finished_cells(tmp_path))
-    first.kill()
-    first.communicate()
+    plan, data = planned_grid(write_grid(tmp_path))
+    # While one cell is claimed, the command cannot come to its end.
+    with claimed(data.grid.runs / plan.cells[-1].id):
+        first = start("evaluate", "--workers", "2", folder=tmp_path)
+        before = until(lambda: finished_cells(tmp_path))
+        first.kill()
+        first.communicate()
     # The processes that it had started may still finish a cell: it is theirs until then.
-    ended = done("evaluate", "--workers", "2", folder=tmp_path)
-    assert "8 of 8 cells done." in ended.stdout
-    assert ended.stderr.count(": F1 ") <= 8 - len(before)
-    assert len(results_in(tmp_path)) == 8
+    ended = command_line.done("evaluate", "--workers", "2", folder=tmp_path)
+    assert "7 of 7 cells done." in ended.stdout
+    assert 0 < ended.stderr.count(": F1 ") <= 7 - len(before)
+    assert len(results_in(tmp_path)) == 7
 
 
 def test_an_interrupt_ends_all_processes_and_says_how_to_go_on(tmp_path):
-    write_grid(tmp_path, SLOW, gold=SLOW_GOLD)
-    # A group of its own: the interrupt reaches every process of it, as Ctrl-C does.
-    running = subprocess.Popen(
-        [SCRIPT, "evaluate", "--workers", "2"],
-        cwd=tmp_path,
-        start_new_session=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-    )
-    until(lambda: finished_cells(tmp_path))
-    os.killpg(running.pid, signal.SIGINT)
-    ended = finish(running)
+    plan, data = planned_grid(write_grid(tmp_path))
+    with claimed(data.grid.runs / plan.cells[-1].id):
+        # A group of its own: the interrupt reaches every process of it, as Ctrl-C does.
+        running = subprocess.Popen(
+            [SCRIPT, "evaluate", "--workers", "2"],
+            cwd=tmp_path,
+            start_new_session=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        )
+        until(lambda: finished_cells(tmp_path))
+        os.killpg(running.pid, signal.SIGINT)
+        ended = finish(running)
     assert ended.status == 130
     assert "Interrupted. What is done is kept" in ended.stderr
     until(lambda: not group_is_alive(running.pid), seconds=5)
-    assert 0 < len(results_in(tmp_path)) < 8
-    assert "8 of 8 cells done." in done("evaluate", folder=tmp_path).stdout
+    assert 0 < len(results_in(tmp_path)) < 7
+    assert "7 of 7 cells done." in done("evaluate", "--workers", "1", folder=tmp_path).stdout
 
 
 def group_is_alive(group):

@@ -25,9 +25,10 @@ from synthner.release import read_release
 from synthner.schema.errors import DataError, ReleaseError
 from synthner.schema.manifest import check_manifest, listed_files, read_manifest
 from synthner.sources.gold import load_gold
-from synthner.tests.command_line import done, files_in, refused
+from synthner.tests.command_line import files_in
 from synthner.tests.grid_release import results_in, run_here
 from synthner.tests.hub_publishing import change_release
+from synthner.tests.in_process import done, refused
 
 pytest_plugins = ["synthner.tests.publishing_fixtures"]
 

@@ -14,7 +14,7 @@ from synthner.evaluation.leaderboard.importing import Imported, import_file
 from synthner.evaluation.leaderboard.records import record_path
 from synthner.evaluation.leaderboard.verifying import verify
 from synthner.schema.errors import DataError
-from synthner.tests.command_line import done, refused
+from synthner.tests.in_process import done, refused
 from synthner.tests.leaderboard_folder import COMMIT, LeaderboardFolder
 
 MODEL = "ada/tagger"

@@ -19,7 +19,7 @@ from synthner.cli_leaderboard_submission import submit
 from synthner.evaluation.leaderboard.rows import LEADERBOARD, Row, write_rows
 
 from .browser import Visit, browser_without_screen, visit
-from .command_line import synthner
+from .in_process import synthner
 from .leaderboard_rows import COMMIT, LONG, REPOSITORY, hostile_rows, leaderboard, row
 
 PHONE = {"viewport": {"width": 360, "height": 740}}
@@ -74,9 +74,9 @@ def test_what_has_no_rank_stands_last_until_another_order_is_asked_for(opened: O
     expect(visited.page.locator(SYSTEMS)).to_have_text(["Claim", "Lake"])
 
 
-@pytest.mark.parametrize(
-    ("name", "choice", "systems"),
-    [
+def test_filters(opened: Opening) -> None:
+    visited = opened()
+    for name, choice, systems in (
         ("scope", "yor", ["Lake", "River", "Lake", "Chat"]),
         ("scope", "any", ["Lake"] * 3 + ["River"] * 3 + ["Lake"] * 3 + ["Chat"] * 3),
         ("setting", "predictions", ["Chat"]),
@@ -85,15 +85,12 @@ def test_what_has_no_rank_stands_last_until_another_order_is_asked_for(opened: O
         ("size", "all", ["Chat"]),
         ("kind", "model", ["River"]),
         ("status", "self-reported", ["Chat"]),
-    ],
-)
-def test_filter(opened: Opening, name: str, choice: str, systems: list[str]) -> None:
-    visited = opened()
+    ):
+        visited.page.select_option(f"#filter-{name}", choice)
 
-    visited.page.select_option(f"#filter-{name}", choice)
-
-    assert visited.texts(SYSTEMS) == systems
-    assert f"{name}={choice}" in visited.page.url
+        assert visited.texts(SYSTEMS) == systems, (name, choice)
+        assert f"{name}={choice}" in visited.page.url
+        visited.page.click("#reset")
 
 
 def test_filter_of_benchmarks(opened: Opening) -> None:

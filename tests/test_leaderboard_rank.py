@@ -18,7 +18,8 @@ from synthner.evaluation.leaderboard.ranking import Leaderboard, read_leaderboar
 from synthner.evaluation.leaderboard.rows import LEADERBOARD, Row, read_rows
 from synthner.evaluation.scoring import score
 from synthner.evaluation.statistics import paired_tests
-from synthner.tests.command_line import done, files_in, synthner
+from synthner.tests.command_line import files_in
+from synthner.tests.in_process import done, synthner
 from synthner.tests.leaderboard_folder import LeaderboardFolder, parquet, part
 from synthner.tests.report_runs import TYPES
 

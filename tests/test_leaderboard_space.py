@@ -29,7 +29,7 @@ from synthner.hub.loopback import LoopbackHub
 from synthner.schema.errors import WrongUsageError
 
 from .browser import Visit, browser_without_screen, visit
-from .command_line import synthner
+from .in_process import synthner
 from .leaderboard_rows import COMMIT, LONG, REPOSITORY, hostile_rows, leaderboard, row
 from .loopback_clients import NAMES, commit, large, run_clients, with_dataset
 

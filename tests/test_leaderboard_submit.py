@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from synthner.evaluation.leaderboard.records import record_hash
+from synthner.evaluation.leaderboard.records import Submission, Submitter, record_hash, record_of_run
 from synthner.hub.loopback import Request
 from synthner.tests.command_line import Ended, files_in
 from synthner.tests.curation_sentences import sentences
@@ -153,17 +153,12 @@ def test_the_same_submission_twice_opens_one_pull_request(there, leaderboard, tm
 
 
 def test_a_tampered_pull_request_is_answered_once_and_stays_open(there, leaderboard):
-    said = there.submitted(leaderboard, there.run("crf", "organic"), *as_nord("honest"), "--dry-run")
-    assert said["pull_request"] is None
-    opened = there.submitted(leaderboard, there.run("crf", "organic"), *as_nord("honest"))
-    [name] = [name for name in opened["sent"] if name.endswith(".json")]
-    record = there.record(leaderboard, name, "refs/pr/1")
-    forged = {**record, "submitter": {"organization": "nord", "name": "forged", "url": None}}
-    forged["scores"] = {**record["scores"], "micro": {"precision": 1, "recall": 1, "f1": 1}}
-    predictions = (there.run("crf", "organic") / "predictions.parquet").read_bytes()
+    run = there.run("crf", "organic")
+    forged = record_of_run(run, BENCHMARK, Submission("model", Submitter("nord", "forged"), "2026-04-01"))
+    forged["scores"]["micro"] = {"precision": 1, "recall": 1, "f1": 1}
     files = named(forged)
     [path] = files
-    files[path.replace(".json", ".parquet")] = predictions
+    files[path.replace(".json", ".parquet")] = (run / "predictions.parquet").read_bytes()
     files["README.md"] = b"# Ours is the best"
     files["setup.py"] = b"raise SystemExit('run')"
     proposed = there.propose(leaderboard, files, commit_description="$(touch escaped) `touch escaped`")
@@ -171,7 +166,7 @@ def test_a_tampered_pull_request_is_answered_once_and_stays_open(there, leaderbo
     since = len(there.publisher.hub.requests)
 
     there.reviewed(leaderboard)
-    first = there.reviewed(leaderboard)["pull_requests"][1]
+    [first] = there.reviewed(leaderboard)["pull_requests"]
 
     assert (first["answered"], first["merged"], first["acceptable"]) == (False, False, False)
     assert {problem["path"] for problem in first["problems"]} == {path, "README.md", "setup.py"}
@@ -184,9 +179,12 @@ def test_a_tampered_pull_request_is_answered_once_and_stays_open(there, leaderbo
     assert not [each for each in of_theirs if "setup" in each or "README" in each]
     assert there.publisher.commits(leaderboard) == before
 
+    said = there.submitted(leaderboard, run, *as_nord("honest"), "--dry-run")
+    assert said["pull_request"] is None
+    there.submitted(leaderboard, run, *as_nord("honest"))
     there.propose(leaderboard, {"setup.py": b"again"}, revision=f"refs/pr/{proposed.pr_num}")
     said = there.reviewed(leaderboard, "--merge")
-    assert [each["merged"] for each in said["pull_requests"]] == [True, False]
+    assert [each["merged"] for each in said["pull_requests"]] == [False, True]
     assert len(there.comments(leaderboard, proposed.pr_num)) == 2
     assert [each.num for each in there.requests(leaderboard)] == [proposed.pr_num]
     assert not {"setup.py", path} & there.files(leaderboard)
@@ -260,7 +258,7 @@ def test_a_pull_request_behind_main_is_judged_by_what_it_changes(there, leaderbo
     [
         ("commit", {"after_bytes": LOST}),
         ("commit", {"status": 503}),
-        ("pull-request", {"status": 429, "retry_after": 0.1}),
+        ("pull-request", {"status": 429, "retry_after": 0}),
         ("lfs-upload", {"after_bytes": 10}),
     ],
     ids=["the answer is lost", "the Hub is busy", "too many calls", "an upload is cut"],
@@ -275,7 +273,7 @@ def test_a_submission_survives_a_bad_connection(there, leaderboard, kind, failur
 
 
 def test_a_submission_that_failed_goes_on_when_it_is_made_again(there, leaderboard):
-    there.publisher.hub.fail("commit", status=503, times=5, retry_after=0.01)
+    there.publisher.hub.fail("commit", status=503, times=5, retry_after=0)
     run = there.run("crf", "organic")
     assert "503" in there.not_submitted(leaderboard, run, *as_nord("crf"))
 
@@ -299,7 +297,7 @@ def test_a_review_survives_lost_answers(there, leaderboard):
 
 def test_a_review_that_ended_before_it_built_builds_the_next_time(there, leaderboard):
     there.submitted(leaderboard, there.run("crf", "organic"), *as_nord("crf"))
-    there.publisher.hub.fail("commit", status=503, times=5, retry_after=0.01)
+    there.publisher.hub.fail("commit", status=503, times=5, retry_after=0)
     ended = there.publisher.synthner("leaderboard", "review", "--repo", leaderboard, "--merge")
     assert ended.status == 1
 

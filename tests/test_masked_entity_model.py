@@ -39,7 +39,7 @@ from synthner.schema.example import Example
 from synthner.schema.iob2 import OUTSIDE, mentions, violations
 from synthner.sources.gold import GoldSource, load_gold
 from synthner.sources.normal_forms import NormalForms
-from synthner.tests.command_line import done, refused
+from synthner.tests.in_process import done, refused
 
 # For models so small several threads only wait for each other, the longer the more the machine has to do.
 torch.set_num_threads(1)

@@ -21,8 +21,8 @@ from synthner.schema.validation import json_schema
 from synthner.sources.normal_forms import NormalForms
 from synthner.sources.readers import read_examples
 from synthner.tests.chat_server import ChatServer, completion
-from synthner.tests.command_line import done, refused
 from synthner.tests.guided_model import obedient
+from synthner.tests.in_process import done, refused
 from synthner.tests.test_masked_entity_model import save_tiny_masked_model
 from synthner.tests.test_translated_markers import WORDS, conll, english_gold, save_translator
 from synthner.tests.tiny_candidate_model import save_tiny_candidate_model

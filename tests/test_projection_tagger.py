@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Iterable, Sequence
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,21 @@ from hypothesis import strategies as st
 from synthner.evaluation.recipes import train_on_gold
 from synthner.projection.candidates import n_grams, tagged_spans
 from synthner.projection.outcome import ParallelSentence
+from synthner.projection.scored import (
+    ALIGN,
+    FUSED,
+    NER,
+    NGRAM,
+    TAGGER,
+    NamedTagger,
+    Scoring,
+    scored_projector,
+)
 from synthner.projection.scores import AlignScore, NerScore
-from synthner.projection.tagged import ALIGN, FUSED, NER, NGRAM, TAGGER, Scoring, tagged_projector
 from synthner.schema.errors import DataError, WrongUsageError
 from synthner.schema.example import Example
 from synthner.schema.iob2 import Mention
-from synthner.tests.command_line import done, refused
+from synthner.tests.in_process import done, refused
 from synthner.tests.tiny_encoder import save_tiny_encoder
 from synthner.tests.tiny_translator import save_tiny_translator
 
@@ -92,6 +102,8 @@ def test_a_tagger_is_loaded_or_learns_gold_with_the_same_result(folder):
     by_loaded = labelled(folder)
     trained = done("project", *FILES, *options, "--tagger-gold", "gold.conll", folder=folder).json
     assert labelled(folder) == by_loaded
+    taggers = [outcome["scoring"].pop("tagger") for outcome in (loaded, trained)]
+    assert taggers == ["crf/model.crfsuite", "gold.conll"]
     assert {**loaded, "seconds": 0} == {**trained, "seconds": 0}
     assert (loaded["sentences"], loaded["entities"], loaded["projected"], loaded["dropped"]) == (3, 3, 3, {})
 
@@ -216,11 +228,13 @@ def tagged_sentences(draw):
 
 @given(
     tagged_sentences(),
-    st.builds(Scoring, st.sampled_from([NGRAM, TAGGER]), st.sampled_from([ALIGN, NER, FUSED])),
+    st.sampled_from([Scoring(*each) for each in product((NGRAM, TAGGER), (ALIGN, NER, FUSED))][1:]),
 )
 def test_what_is_projected_scores_most(tagged, scoring):
     sentence, said = tagged
-    projected = tagged_projector("exact", {}, scoring, Said([said]), "said").of([sentence])[0]
+    projected = scored_projector("exact", {}, scoring, tagger=NamedTagger(Said([said]), "said")).of(
+        [sentence]
+    )[0]
     words = [dict(zip(Said.label_names, word, strict=True)) for word in said]
 
     def score(entity: Mention, span: tuple[int, int]) -> float:
@@ -264,7 +278,10 @@ def test_many_sentences_are_projected_as_each_alone(folder):
 
 
 def test_from_python_a_method_that_matches_nothing_takes_no_tagger():
-    with pytest.raises(WrongUsageError, match="no use for a tagger"):
-        tagged_projector("gf22", {}, Scoring(TAGGER), Said([]), "said")
+    said = NamedTagger(Said([]), "said")
+    with pytest.raises(WrongUsageError, match="no use for what chooses or scores them"):
+        scored_projector("gf22", {}, Scoring(TAGGER), tagger=said)
+    with pytest.raises(WrongUsageError, match="the tagger has no use"):
+        scored_projector("exact", {}, Scoring(), tagger=said)
     with pytest.raises(DataError, match="said: the tagger has the types LOC, PER"):
-        tagged_projector("exact", {}, Scoring(TAGGER, NER), Said([]), "said").check_types(["NEP"])
+        scored_projector("exact", {}, Scoring(TAGGER, NER), tagger=said).check_types(["NEP"])

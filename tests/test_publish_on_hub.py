@@ -121,22 +121,35 @@ def test_one_changed_config_sends_its_files_only(publisher, release, repository)
 
 
 @pytest.mark.parametrize(
-    ("variant", "loaded"),
+    ("variant", "loaded", "version", "changes"),
     [
-        ("more rows", ["da_config1"]),
-        ("three configs", ["da_config2"]),
-        ("one config", []),
-        ("other labels", ["da_config0", "da_config1"]),
-        ("other description", []),
+        ("more rows", ["da_config1"], "1.1.0", ["da_config1: rows 2 added."]),
+        ("three configs", ["da_config2"], "1.1.0", ["da_config2: config added."]),
+        ("one config", [], "2.0.0", ["da_config1: config removed."]),
+        (
+            "other labels",
+            ["da_config0", "da_config1"],
+            "2.0.0",
+            [f"da_config{n}: labels or splits are others." for n in (0, 1)],
+        ),
+        ("other description", [], "1.0.1", ["Card, provenance or manifest only."]),
     ],
     ids=["rows", "config added", "config removed", "labels", "card"],
 )
-def test_what_changed_on_top_of_a_tagged_version_is_loaded_back(
-    publisher, release, repository, variant, loaded
+def test_the_version_says_what_changed_for_users_and_that_is_loaded_back(
+    publisher, release, repository, variant, loaded, version, changes
 ):
     publisher.published(release("base"))
 
-    assert publisher.published(release(variant))["loaded_back"] == loaded
+    outcome = publisher.published(release(variant))
+
+    assert outcome["loaded_back"] == loaded
+    assert (outcome["version"], outcome["tag"]) == (version, f"v{version}")
+    manifest = json.loads(publisher.text(repository, "manifest.json"))
+    assert manifest["changelog"][0] == {"version": version, "changes": changes}
+    there = set(publisher.files(repository))
+    assert {name.partition("/")[0] for name in there if name.startswith("da_")} == set(manifest["configs"])
+    assert there == {*outcome["sent"], *outcome["unchanged"], ".gitattributes"}
 
 
 def test_on_top_of_what_was_never_tagged_everything_is_loaded_back(publisher, release, repository):
@@ -158,29 +171,6 @@ def test_a_config_whose_metadata_people_changed_is_loaded_back(publisher, releas
 
     assert outcome["loaded_back"] == ["da_config0"]
     assert publisher.text(repository, "README.md").count("path: da_config0/test-*") == 1
-
-
-@pytest.mark.parametrize(
-    ("variant", "version", "changes"),
-    [
-        ("one config", "2.0.0", ["da_config1: config removed."]),
-        ("three configs", "1.1.0", ["da_config2: config added."]),
-        ("other labels", "2.0.0", [f"da_config{n}: labels or splits are others." for n in (0, 1)]),
-        ("other description", "1.0.1", ["Card, provenance or manifest only."]),
-    ],
-    ids=["config removed", "config added", "labels", "card"],
-)
-def test_the_version_says_what_changed_for_users(publisher, release, repository, variant, version, changes):
-    publisher.published(release("base"))
-
-    outcome = publisher.published(release(variant))
-
-    assert (outcome["version"], outcome["tag"]) == (version, f"v{version}")
-    manifest = json.loads(publisher.text(repository, "manifest.json"))
-    assert manifest["changelog"][0] == {"version": version, "changes": changes}
-    there = set(publisher.files(repository))
-    assert {name.partition("/")[0] for name in there if name.startswith("da_")} == set(manifest["configs"])
-    assert there == {*outcome["sent"], *outcome["unchanged"], ".gitattributes"}
 
 
 def test_what_others_put_into_the_repository_stays(publisher, release, repository):
@@ -255,7 +245,7 @@ def test_a_pull_request_leaves_main_alone_until_it_is_merged(publisher, release,
 
 
 def test_a_pull_request_can_be_the_first_release(publisher, release, repository):
-    outcome = publisher.published(release("base"), "--pr")
+    outcome = publisher.published(release("one config"), "--pr")
 
     assert set(publisher.files(repository)) == {".gitattributes"}
     assert outcome["configs"]["da_config0"] == {"train": 3, "test": 1}
@@ -276,7 +266,7 @@ def test_a_dry_run_says_what_would_happen_and_sends_nothing(publisher, release, 
 
 
 def test_a_dry_run_does_not_make_the_repository(publisher, release, repository):
-    assert publisher.published(release("base"), "--dry-run")["version"] == "1.0.0"
+    assert publisher.published(release("one config"), "--dry-run")["version"] == "1.0.0"
     assert not publisher.api.repo_exists(repository, repo_type="dataset")
 
 
@@ -285,7 +275,7 @@ def test_a_version_that_is_taken_is_passed_over(publisher, release, repository):
     publisher.api.create_tag(repository, tag="v1.0.0", repo_type="dataset")
     taken = publisher.tags(repository)
 
-    outcome = publisher.published(release("base"))
+    outcome = publisher.published(release("one config"))
 
     assert outcome["version"] == "1.0.1"
     assert publisher.tags(repository) == taken | {"v1.0.1": outcome["commit"]}
@@ -326,11 +316,11 @@ def test_a_renamed_repository_is_followed(publisher, release, repository):
     ids=["no JSON", "no version", "of the future", "leads out"],
 )
 def test_a_published_manifest_that_was_edited_is_named(publisher, release, repository, edit, message):
-    publisher.published(release("base"))
+    publisher.published(release("one config"))
     publisher.by_others(repository, {"manifest.json": edit(publisher.text(repository, "manifest.json"))})
     before = publisher.files(repository)
 
-    error = publisher.refused(release("more rows"))
+    error = publisher.refused(release("one config"))
 
     assert message in error
     assert f"{repository}/manifest.json" in error
@@ -343,7 +333,7 @@ def test_a_repository_of_other_data_keeps_its_card_and_files(publisher, release,
     card = "---\nlicense: mit\npaperswithcode_id: names\n---\n# Names by hand\n\nCollected in 2019.\n"
     publisher.by_others(repository, {"README.md": card, "names.txt": "Tove\n"})
 
-    outcome = publisher.published(release("base"))
+    outcome = publisher.published(release("one config"))
 
     assert outcome["version"] == "1.0.0"
     text = publisher.text(repository, "README.md")
@@ -355,7 +345,7 @@ def test_a_repository_of_other_data_keeps_its_card_and_files(publisher, release,
 
 def test_a_file_of_others_that_would_slip_into_a_split_is_refused(publisher, release, repository):
     publisher.api.create_repo(repository, repo_type="dataset")
-    folder = release("base")
+    folder = release("one config")
     publisher.by_others(repository, {"da_config0/train-extra.parquet": folder / "dataset" / TRAIN})
     before = publisher.files(repository)
 

@@ -1,14 +1,14 @@
 """Publishing on a Hub that fails: the repository holds the old release or the new one, and one can go on."""
 
 import json
+import signal
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
-from synthner.tests.command_line import finish, start
+from synthner.tests.command_line import Ended, finish, start
 from synthner.tests.hub_publishing import Publisher, write_tiny_release
 
 pytest_plugins = ["synthner.tests.publishing_fixtures"]
@@ -178,12 +178,15 @@ def test_publishing_goes_on_after_it_was_killed(publisher, release, repository, 
     since = len(publisher.hub.requests)
     publisher.hub.fail(kind, hang=3)
 
-    killed = start("publish", update, folder=Path.cwd(), **publisher.variables)
+    ended: list[Ended] = []
+    publishing = threading.Thread(target=lambda: ended.append(publisher.publish(update)))
+    publishing.start()
     _wait_for(publisher, "lfs-batch" if kind == "lfs-upload" else "lfs-verify", since)
     time.sleep(0.5)
-    killed.kill()
-    killed.communicate()
+    publisher.kill()
+    publishing.join()
 
+    assert ended[0].status == -signal.SIGKILL
     assert _state(publisher, repository) == before
     outcome = publisher.published(update)
     assert (outcome["version"], outcome["tag"]) == ("1.1.0", "v1.1.0")

@@ -1,7 +1,9 @@
 """Probabilities of labels: how teachers are mixed and read, and what students learn from them."""
 
 from dataclasses import replace
+from pathlib import Path
 from random import Random
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from synthner.evaluation.crf import CRF_MODEL
+from synthner.evaluation.crf import CRF_MODEL, CrfTagger
 from synthner.evaluation.encoder import EncoderTagger, settings_by_recipe
 from synthner.evaluation.language_similarity import similarities
 from synthner.evaluation.recipes import train_on_gold
@@ -140,10 +142,24 @@ def agreement(tagger, teacher):
     return score(said, tagger.tag(example.tokens for example in HELD_OUT)).micro.f1
 
 
-def test_a_student_comes_to_agree_with_its_teacher_on_other_sentences(tmp_path):
-    teacher, model = train_on_gold(GOLD), encoder(tmp_path)
+class Taught(NamedTuple):
+    """A student, and what it has learned from."""
+
+    teacher: CrfTagger
+    model: Path
+    soft: list[SoftExample]
+    student: EncoderTagger
+
+
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory):
+    teacher, model = train_on_gold(GOLD), encoder(tmp_path_factory.mktemp("taught"))
     soft = softly_labelled(teacher, TEXT)
-    student = EncoderTagger.train(soft, settings=settings(model), labels=NAMES)
+    return Taught(teacher, model, soft, EncoderTagger.train(soft, settings=settings(model), labels=NAMES))
+
+
+def test_a_student_comes_to_agree_with_its_teacher_on_other_sentences(taught):
+    teacher, model, soft, student = taught
     untrained = EncoderTagger.train(
         soft[:1], settings=settings(model, epochs=1, learning_rate=0.0), labels=NAMES
     )
@@ -151,10 +167,8 @@ def test_a_student_comes_to_agree_with_its_teacher_on_other_sentences(tmp_path):
     assert agreement(student, teacher) > agreement(untrained, teacher) + 0.5
 
 
-def test_learning_probabilities_lowers_the_mean_squared_error(tmp_path):
-    model = encoder(tmp_path)
-    soft = softly_labelled(train_on_gold(GOLD), TEXT)
-    student = EncoderTagger.train(soft, settings=settings(model), labels=NAMES)
+def test_learning_probabilities_lowers_the_mean_squared_error(taught):
+    _, model, soft, student = taught
 
     def error(tagger):
         said = tagger.probabilities_of([example.tokens for example in soft])
@@ -173,7 +187,7 @@ def test_probabilities_say_more_than_labels(tmp_path):
     # Half of the names are said to be persons with .6, so that no hard label can tell it.
     unsure = [
         SoftExample(str(number), ("Mara", "sings"), ("B-PER", "O"), ("O", "B-PER"), rows)
-        for number in range(60)
+        for number in range(30)
         for rows in [np.array([[0.4, 0.6], [1, 0]], dtype=np.float32)]
     ]
     model = encoder(tmp_path)
@@ -309,11 +323,11 @@ def words(examples):
 
 def test_a_text_is_most_like_its_own_language():
     known = {
-        language: words(sentences(80, name="known", language=language))
+        language: words(sentences(40, name="known", language=language))
         for language in ("english", "finnish", "greek")
     }
     for language in known:
-        found = similarities(words(sentences(50, name="text", language=language)), known)
+        found = similarities(words(sentences(25, name="text", language=language)), known)
         assert sum(found.values()) == pytest.approx(1)
         assert found[language] > 0.7
 

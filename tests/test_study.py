@@ -4,11 +4,11 @@ import csv
 import json
 import re
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.random import Generator, default_rng
 
 from synthner.evaluation.report.gaps import GapsOfLanguage, weigh_gaps
 from synthner.evaluation.report.study import write_study
@@ -16,7 +16,8 @@ from synthner.evaluation.report.study_findings import findings_of_gaps
 from synthner.evaluation.report.systems import by_language, read_systems
 from synthner.evaluation.statistics import change_of_difference, holm, paired_tests
 from synthner.schema.errors import DataError
-from synthner.tests.command_line import done, files_in, refused, start
+from synthner.tests.command_line import files_in
+from synthner.tests.in_process import done, refused
 from synthner.tests.report_runs import Runs
 
 WAYS = {"projected": "projection", "taught": "teacher-student"}
@@ -27,10 +28,7 @@ PNG = b"\x89PNG"
 def studied(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("studied") / "example"
     done("init", "--example", "transfer-study", str(folder), folder=folder.parent)
-    process = start("study", "--json", folder=folder)
-    stdout, stderr = process.communicate(timeout=300)
-    assert process.returncode == 0, stderr
-    (folder / "said.json").write_text(stdout, encoding="utf-8")
+    (folder / "said.json").write_text(done("study", "--json", folder=folder).stdout, encoding="utf-8")
     return folder
 
 
@@ -277,15 +275,14 @@ def test_lines_and_gold_are_set_beside_and_hostile_names_open_nothing(tmp_path):
     assert all(name in figure for name in ("zero-shot", "translate-test", "organic", "training sentences"))
 
 
-def simulated(random: Random, skill: float, *, sentences: int = 300, runs: int = 3) -> np.ndarray:
+def simulated(random: Generator, skill: float, *, sentences: int = 300, runs: int = 3) -> np.ndarray:
     """Simulate the counts of runs that get a mention right with some probability."""
-    return np.array(
-        [[[random.random() < skill, 1, 1] for _ in range(sentences)] for _ in range(runs)], dtype=np.int64
-    )
+    right = (random.random((runs, sentences)) < skill).astype(np.int64)
+    return np.stack([right, np.ones_like(right), np.ones_like(right)], axis=-1)
 
 
 def test_a_change_is_the_second_difference_minus_the_first():
-    random = Random(3)
+    random = default_rng(3)
     one, two, three, four = (simulated(random, skill) for skill in (0.8, 0.5, 0.7, 0.7))
     change = change_of_difference((one, two), (three, four), seed=2)
     differences = {
@@ -301,7 +298,7 @@ def test_a_change_is_the_second_difference_minus_the_first():
 
 
 def test_against_no_difference_a_change_is_the_paired_test():
-    random = Random(5)
+    random = default_rng(5)
     one, two, perfect = (simulated(random, skill) for skill in (0.8, 0.7, 1.0))
     change = change_of_difference((perfect, perfect), (one, two), seed=2)
     [test] = paired_tests({"a": one, "b": two}, seed=2)
@@ -313,14 +310,14 @@ def test_against_no_difference_a_change_is_the_paired_test():
 def test_a_change_that_is_none_is_rarely_found():
     found = 0
     for number in range(100):
-        random = Random(number)
+        random = default_rng(number)
         pairs = [(simulated(random, 0.8), simulated(random, 0.6)) for _ in range(2)]
         found += change_of_difference(*pairs, replicates=400, seed=number).p_value < 0.05
     assert found <= 11
 
 
 def test_systems_of_other_sentences_are_refused():
-    random = Random(1)
+    random = default_rng(1)
     one, other = simulated(random, 0.5), simulated(random, 0.5, sentences=20)
     with pytest.raises(DataError, match="different gold"):
         change_of_difference((one, one), (other, other), seed=1)

@@ -5,12 +5,10 @@ languages, and names stand anywhere: only who translates can tell people from to
 """
 
 import json
-import os
 import random
-import signal
 import sys
 import time
-from pathlib import Path
+from multiprocessing import get_context
 
 import pytest
 
@@ -22,9 +20,9 @@ from synthner.release import read_release
 from synthner.schema.errors import DataError, ReleaseError
 from synthner.schema.example import Example
 from synthner.schema.validation import first_error
-from synthner.tests.command_line import done, start, synthner
 from synthner.tests.curation_sentences import write
 from synthner.tests.grid_release import Told, changed_grid, planned_grid, results_in, run_here
+from synthner.tests.in_process import done
 from synthner.tests.tiny_encoder import save_tiny_encoder
 from synthner.tests.tiny_translator import DANISH, ENGLISH, save_tiny_translator
 
@@ -123,7 +121,7 @@ def times(paths):
 
 def test_labels_come_from_translations_that_a_tagger_of_the_other_language_has_tagged(tmp_path, translator):
     translated_grid(tmp_path, translator)
-    ended = done("evaluate", folder=tmp_path)
+    ended = done("evaluate", "--workers", "1", folder=tmp_path)
     assert "2 of 2 cells done." in ended.stdout
     results = by_setting(tmp_path)
     zero_shot, translated = results["crf", "zero-shot"], results["crf", "translate-test"]
@@ -174,10 +172,6 @@ def test_taggers_share_the_translations_and_an_encoder_its_related_model(tmp_pat
     assert {**first, "projection": None} == {**second, "projection": None}
 
 
-def children(process):
-    return [int(each) for each in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
-
-
 def test_a_killed_translation_goes_on_where_it_was(tmp_path, translator):
     slow = {**TRANSLATE, "batch_size": 1, "beams": 5}
     for name in ("killed", "undisturbed"):
@@ -185,15 +179,13 @@ def test_a_killed_translation_goes_on_where_it_was(tmp_path, translator):
             tmp_path / name, translator, test=80, translate_test=slow, settings=["translate-test"]
         )
     folder = tmp_path / "killed"
-    process = start("evaluate", "--workers", "1", folder=folder)
+    process = get_context("fork").Process(target=run_here, args=(folder / "release.yaml",))
+    process.start()
     while len(batches(folder)) < 3:
-        assert process.poll() is None, process.communicate()
+        assert process.is_alive()
         time.sleep(0.01)
-    workers = children(process.pid)
     process.kill()
-    for worker in workers:
-        os.kill(worker, signal.SIGKILL)
-    process.communicate()
+    process.join()
     kept = times(batches(folder))
     assert not results_in(folder)
 
@@ -273,12 +265,13 @@ def test_a_language_whose_words_are_not_apart_is_not_translated_into(tmp_path, t
 
 
 def test_a_multilingual_model_without_codes_fails_alone(tmp_path, translator):
-    translated_grid(tmp_path, translator, translate_test={"model": "translator"})
-    ended = synthner("evaluate", folder=tmp_path)
-    assert ended.status == 1
-    assert "1 of 2 cells done, 1 failed" in ended.stdout
-    assert "does not say what it calls those of here" in ended.stderr
-    assert "codes: {da: …, en: …}" in ended.stderr
+    plan, data = planned_grid(translated_grid(tmp_path, translator, translate_test={"model": "translator"}))
+    reports = {each.cell.setting: run_claimed(each, data) for each in plan.cells}
+    assert reports["zero-shot"] == Report(DONE)
+    failed = reports["translate-test"]
+    assert failed.what == FAILED
+    assert "does not say what it calls those of here" in failed.message
+    assert "codes: {da: …, en: …}" in failed.message
 
 
 @pytest.mark.parametrize("package", ["transformers", "thot"])

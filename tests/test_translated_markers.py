@@ -32,7 +32,8 @@ from synthner.schema.errors import DataError, ReleaseError
 from synthner.schema.iob2 import violations
 from synthner.schema.labels import LabelSet
 from synthner.sources.gold import load_gold
-from synthner.tests.command_line import done, files_in, refused, start
+from synthner.tests.command_line import files_in, start
+from synthner.tests.in_process import done, refused
 from synthner.tests.tiny_translator import DANISH, ENGLISH, save_tiny_translator
 
 WORDS = {
@@ -119,7 +120,7 @@ def settings_of(model: Path | str, **more: Any) -> dict[str, Any]:
     return {"source": "en", "model": str(model), "codes": codes, "beams": 1, **more}
 
 
-def save_translator(folder: Path, *, steps: int = 500) -> Path:
+def save_translator(folder: Path, *, steps: int = 300) -> Path:
     return save_tiny_translator(folder, dictionary=WORDS, longest=9, steps=steps)
 
 
