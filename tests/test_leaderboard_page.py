@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, expect
 
 from synthner.cards.leaderboard.columns import SUBMIT_FIELDS
 from synthner.cards.leaderboard.page import leaderboard_page
-from synthner.cli_leaderboard_submission import submit
+from synthner.cli.leaderboard_submission import submit
 from synthner.evaluation.leaderboard.rows import LEADERBOARD, Row, write_rows
 
 from .browser import Visit, browser_without_screen, visit

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from . import console, console_evaluation, console_models
-from .cli_options import json_option, open_release, release_argument
-from .schema.errors import DataError, WrongUsageError
+from ..schema.errors import DataError, WrongUsageError
+from . import console
+from .console import evaluation as console_evaluation
+from .console import models as console_models
+from .options import json_option, open_release, release_argument
 
 if TYPE_CHECKING:
-    from .evaluation.grid.cells import Plan
-    from .evaluation.grid.data import GridData
-    from .evaluation.grid.progress import GridStatus
-    from .release import Release
+    from ..evaluation.grid.cells import Plan
+    from ..evaluation.grid.data import GridData
+    from ..evaluation.grid.progress import GridStatus
+    from ..release import Release
 
 
 @click.command()
@@ -52,11 +54,11 @@ def evaluate(
         return
     with console_evaluation.GridProgress(plan, data) as watcher:
         if address is None:
-            from .evaluation.grid.pool import run_cells
+            from ..evaluation.grid.pool import run_cells
 
             run_cells(plan, data, workers=workers, watcher=watcher)
         else:
-            from .evaluation.grid.ray_cluster import run_cells_on_ray
+            from ..evaluation.grid.ray_cluster import run_cells_on_ray
 
             run_cells_on_ray(plan, data, address=address, watcher=watcher, gpus=gpus)
     _end_grid(plan, data, release, as_json)
@@ -75,7 +77,7 @@ def report(release: Path, output: Path | None, paper: bool, as_json: bool) -> No
     Only results of the data as it is now are reported, and gold is needed to compare sources. Figures need
     `pip install 'synthner[report]'`. RELEASE is a release.yaml or its folder.
     """
-    from .evaluation.report.of_grid import report_on_grid
+    from ..evaluation.report.of_grid import report_on_grid
 
     opened = open_release(release)
     plan, data = plan_grid(opened)
@@ -114,7 +116,7 @@ def push_model(
     CELL is the id of a cell in `runs`, or its beginning. Runs keep no weights: the tagger is trained again,
     and pushed if it tags the test sentences as it did. Card, results and predictions go with it.
     """
-    from .model_publication import plan_push, push_model, repositories_of
+    from ..model_publication import plan_push, push_model, repositories_of
 
     opened = open_release(release)
     told = console_models.say_what_is_trained
@@ -150,9 +152,9 @@ def no_cell(plan: Plan, data: GridData, release: Path) -> DataError:
 
 def plan_grid(release: Release) -> tuple[Plan, GridData]:
     """Return the cells of a release's grid, and its data."""
-    from .evaluation.grid.cells import plan_cells
-    from .evaluation.grid.data import GridData
-    from .evaluation.grid.encoder_cells import check_taggers
+    from ..evaluation.grid.cells import plan_cells
+    from ..evaluation.grid.data import GridData
+    from ..evaluation.grid.encoder_cells import check_taggers
 
     check_taggers(release.grid)
     data = GridData(release.grid)
@@ -160,7 +162,7 @@ def plan_grid(release: Release) -> tuple[Plan, GridData]:
 
 
 def _end_grid(plan: Plan, data: GridData, release: Path, as_json: bool) -> None:
-    from .evaluation.grid.progress import grid_status
+    from ..evaluation.grid.progress import grid_status
 
     status_ = grid_status(plan, data)
     if as_json:
@@ -181,14 +183,14 @@ def _end_grid(plan: Plan, data: GridData, release: Path, as_json: bool) -> None:
 
 def grid_status_of(release: Release) -> GridStatus | None:
     """Return how far the evaluation is; None where it has not begun."""
-    from .evaluation.grid.progress import grid_status
+    from ..evaluation.grid.progress import grid_status
 
     return grid_status(*plan_grid(release)) if release.grid.runs.is_dir() else None
 
 
 def _show_grid(plan: Plan, data: GridData, as_json: bool) -> None:
-    from .evaluation.grid.effort import effort_of
-    from .evaluation.grid.progress import grid_status
+    from ..evaluation.grid.effort import effort_of
+    from ..evaluation.grid.progress import grid_status
 
     status_ = grid_status(plan, data)
     effort = effort_of(plan, data)

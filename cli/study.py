@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from . import console, console_evaluation
-from .cli_evaluation import no_cell, plan_grid
-from .cli_options import json_option, open_release, release_argument
-from .cli_steps import build_dataset, generate_release, show_plan
-from .schema.errors import ReleaseError
-from .schema.methods import PROJECTION, TEACHER_STUDENT, TRANSFER
+from ..schema.errors import ReleaseError
+from ..schema.methods import PROJECTION, TEACHER_STUDENT, TRANSFER
+from . import console
+from .console import building
+from .console import evaluation as console_evaluation
+from .evaluation import no_cell, plan_grid
+from .options import json_option, open_release, release_argument
+from .steps import build_dataset, generate_release, show_plan
 
 if TYPE_CHECKING:
-    from .evaluation.report.gaps import Ways
-    from .release import Release
+    from ..evaluation.report.gaps import Ways
+    from ..release import Release
 
 _EXAMPLE = """\
   generators:
@@ -46,7 +48,7 @@ def study(release: Path, output: Path | None, dry_run: bool, as_json: bool) -> N
     evaluates and reports, and writes the study beside the report: F1 and gap by size with intervals and
     tests, a figure, and findings. It goes on where it was. RELEASE is a release.yaml or its folder.
     """
-    from .evaluation.report.figures import require_report_extra
+    from ..evaluation.report.figures import require_report_extra
 
     opened = open_release(release)
     ways = ways_of(opened)
@@ -65,7 +67,7 @@ def ways_of(release: Release) -> Ways:
     Raises:
         ReleaseError: If it has not both kinds in one language, or no setting in which their size counts.
     """
-    from .evaluation.report.gaps import DRAWN
+    from ..evaluation.report.gaps import DRAWN
 
     methods = {config.generator.name: config.generator.method for config in release.configs}
     generators = {
@@ -124,15 +126,15 @@ def _make(release: Release, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
     manifest = build_dataset(release)
     if not as_json:
-        console.print_waterfalls(manifest)
+        building.print_waterfalls(manifest)
 
 
 def _evaluate(release: Release, ways: Ways, folder: Path, as_json: bool) -> None:
     """Run the grid, and write report and study of what there is."""
-    from .evaluation.grid.pool import run_cells
-    from .evaluation.grid.progress import grid_status
-    from .evaluation.report.of_grid import report_on_grid
-    from .evaluation.report.study import study_grid
+    from ..evaluation.grid.pool import run_cells
+    from ..evaluation.grid.progress import grid_status
+    from ..evaluation.report.of_grid import report_on_grid
+    from ..evaluation.report.study import study_grid
 
     plan, data = plan_grid(release)
     if not plan.cells and not plan.left_out:
@@ -155,7 +157,7 @@ def _evaluate(release: Release, ways: Ways, folder: Path, as_json: bool) -> None
 
 
 def _show(release: Release, ways: Ways, as_json: bool) -> None:
-    from .generation.plan import plan_summary
+    from ..generation.plan import plan_summary
 
     grid = release.grid
     most = len(grid.languages) * len(grid.sources) * len(grid.settings) * len(grid.taggers)

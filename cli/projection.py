@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..schema.errors import DataError, WrongUsageError
 from . import console
-from .cli_options import file, format_option, json_option
-from .schema.errors import DataError, WrongUsageError
+from .options import file, format_option, json_option
 
 if TYPE_CHECKING:
-    from .projection.methods import Projector
-    from .projection.scored import NamedTagger, NamedTranslator, ScoredProjector, Scoring
+    from ..projection.methods import Projector
+    from ..projection.scored import NamedTagger, NamedTranslator, ScoredProjector, Scoring
 
 _OF_SCORING = ("candidates", "scores")
 _OF_TAGGERS = ("tagger", "tagger_gold")
@@ -94,8 +94,8 @@ def project(
     Word alignments say where each entity went; a tagger or a translation model may have a say, or decide.
     What is dropped is counted with its reason.
     """
-    from .console_projection import ProjectProgress, print_projected
-    from .projection.files import ParallelFiles, project_files
+    from ..projection.files import ParallelFiles, project_files
+    from .console.projection import ProjectProgress, print_projected
 
     format_, one_based, sure_only = (options.pop(name) for name in ("format_", "one_based", "sure_only"))
     given = {name: value for name, value in options.items() if value is not None}
@@ -133,8 +133,8 @@ def _check_alignments(alignments: Path | None, scores: str | None, of_alignments
 
 def _projector(method: str, given: dict[str, Any]) -> Projector | ScoredProjector:
     """Return the method with what was given, and the tagger and the translation model that it takes."""
-    from .projection.methods import projector
-    from .projection.scored import Scoring, check_matches, scored_projector
+    from ..projection.methods import projector
+    from ..projection.scored import Scoring, check_matches, scored_projector
 
     of_scoring, of_taggers, of_translators = (
         {key: given.pop(key) for key in keys if key in given}
@@ -159,7 +159,7 @@ def _projector(method: str, given: dict[str, Any]) -> Projector | ScoredProjecto
 
 def _check_helpers(scoring: Scoring, of_taggers: dict[str, Any], of_translators: dict[str, Any]) -> None:
     """Refuse a tagger or a translation model that is missing, named in part, named twice, or of no use."""
-    from .projection import scored
+    from ..projection import scored
 
     if of_taggers.keys() == set(_OF_TAGGERS):
         raise WrongUsageError(
@@ -193,9 +193,9 @@ def _check_helpers(scoring: Scoring, of_taggers: dict[str, Any], of_translators:
 
 
 def _tagger(named: dict[str, Any]) -> NamedTagger:
-    from .evaluation.teachers import crf_in, load_teacher
-    from .projection.model_folders import named_model
-    from .projection.scored import NamedTagger
+    from ..evaluation.teachers import crf_in, load_teacher
+    from ..projection.model_folders import named_model
+    from ..projection.scored import NamedTagger
 
     if "tagger_gold" in named:
         return _trained(named["tagger_gold"])
@@ -205,9 +205,9 @@ def _tagger(named: dict[str, Any]) -> NamedTagger:
 
 
 def _trained(path: Path) -> NamedTagger:
-    from .evaluation.recipes import train_on_gold
-    from .evaluation.training_data import read_training_data
-    from .projection.scored import NamedTagger
+    from ..evaluation.recipes import train_on_gold
+    from ..evaluation.training_data import read_training_data
+    from ..projection.scored import NamedTagger
 
     gold = read_training_data(path)
     if not gold.types:
@@ -225,10 +225,10 @@ def _trained(path: Path) -> NamedTagger:
 
 
 def _translator(named: dict[str, Any]) -> NamedTranslator:
-    from .projection.model_folders import NamedModel, named_model, require_train_extra
-    from .projection.scored import NamedTranslator
-    from .projection.translation import BATCH_SIZE, load_translation_model, require_scoring_model
-    from .projection.translation_scores import TranslationScores
+    from ..projection.model_folders import NamedModel, named_model, require_train_extra
+    from ..projection.scored import NamedTranslator
+    from ..projection.translation import BATCH_SIZE, load_translation_model, require_scoring_model
+    from ..projection.translation_scores import TranslationScores
 
     require_train_extra("the option `--translator`")
     model = named_model(named["translator"], named.get("translator_revision"), beside=Path())

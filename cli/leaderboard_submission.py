@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import console, console_evaluation, console_leaderboard_submission
-from .cli_options import json_option, open_release
-from .schema.errors import WrongUsageError
+from ..schema.errors import WrongUsageError
+from . import console
+from .console import evaluation as console_evaluation
+from .console import leaderboard_submission as console_leaderboard_submission
+from .options import json_option, open_release
 
 if TYPE_CHECKING:
-    from .evaluation.leaderboard.benchmarks import Benchmarks
-    from .evaluation.leaderboard.records import HubModel
-    from .leaderboard.submission import Says, SubmittedResult
+    from ..evaluation.leaderboard.benchmarks import Benchmarks
+    from ..evaluation.leaderboard.records import HubModel
+    from ..leaderboard.submission import Says, SubmittedResult
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,8 @@ def submit(results: tuple[str, ...], to: str, dry_run: bool, as_json: bool, **gi
     the --model is tested here on the --benchmark, or taggers are trained on the --dataset and tested. All is
     verified first as the leaderboard does it. What was submitted already is not submitted again.
     """
-    from .leaderboard.submission import plan_submission
-    from .leaderboard.submission import submit as submit_results
+    from ..leaderboard.submission import plan_submission
+    from ..leaderboard.submission import submit as submit_results
 
     options = _Options(**given)
     _check(results, options)
@@ -120,7 +122,7 @@ def _gathering(
 
 
 def _results(results: Sequence[str], benchmarks: Benchmarks, options: _Options) -> Sequence[SubmittedResult]:
-    from .leaderboard.submission import results_of
+    from ..leaderboard.submission import results_of
 
     model = _known_model(options) if options.model else None
     return results_of(
@@ -133,8 +135,8 @@ def _results(results: Sequence[str], benchmarks: Benchmarks, options: _Options) 
 
 
 def _tested_model(benchmarks: Benchmarks, options: _Options) -> SubmittedResult:
-    from .leaderboard.model_runs import run_model
-    from .leaderboard.submission import benchmark_named
+    from ..leaderboard.model_runs import run_model
+    from ..leaderboard.submission import benchmark_named
 
     benchmark = benchmark_named(str(options.benchmark), benchmarks)
     model = _known_model(options)
@@ -145,8 +147,8 @@ def _tested_model(benchmarks: Benchmarks, options: _Options) -> SubmittedResult:
 
 
 def _trained_taggers(benchmarks: Benchmarks, options: _Options) -> Sequence[SubmittedResult]:
-    from .leaderboard.dataset_runs import known_config, train_on_dataset
-    from .leaderboard.submission import benchmark_named
+    from ..leaderboard.dataset_runs import known_config, train_on_dataset
+    from ..leaderboard.submission import benchmark_named
 
     benchmark = benchmark_named(str(options.benchmark), benchmarks)
     data = known_config(str(options.dataset), options.config, options.revision)
@@ -161,13 +163,13 @@ def _trained_taggers(benchmarks: Benchmarks, options: _Options) -> Sequence[Subm
 
 
 def _known_model(options: _Options) -> HubModel:
-    from .leaderboard.model_runs import known_model
+    from ..leaderboard.model_runs import known_model
 
     return known_model(str(options.model), options.revision)
 
 
 def _says(options: _Options, model: HubModel | None) -> Says:
-    from .leaderboard.submission import Says
+    from ..leaderboard.submission import Says
 
     owner, _, name = (model.id if model else options.dataset or "").rpartition("/")
     if options.dataset is not None and options.config is not None:
@@ -200,7 +202,7 @@ def review(name: str, merge: bool, as_json: bool) -> None:
     Each commit is answered once. Nothing of a pull request is run, and what is no result is not downloaded.
     The token is the one of HF_TOKEN or `hf auth login`, and may write to the leaderboard.
     """
-    from .leaderboard.review import review as review_all
+    from ..leaderboard.review import review as review_all
 
     outcome = review_all(name, merge=merge)
     if as_json:
@@ -217,10 +219,10 @@ def init(folder: Path, as_json: bool) -> None:
 
     It has an example of a benchmark to edit, and a workflow that reviews pull requests from GitHub.
     """
-    from .cards.leaderboard.card import write_leaderboard
-    from .evaluation.leaderboard.layout import DERIVED
-    from .evaluation.leaderboard.ranking import read_leaderboard
-    from .examples import write_leaderboard_repository
+    from ..cards.leaderboard.card import write_leaderboard
+    from ..evaluation.leaderboard.layout import DERIVED
+    from ..evaluation.leaderboard.ranking import read_leaderboard
+    from ..examples import write_leaderboard_repository
 
     copied = [path.as_posix() for path in write_leaderboard_repository(folder)]
     write_leaderboard(folder, read_leaderboard(folder))

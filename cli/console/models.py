@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .console import counted
-from .console_evaluation import duration
+from . import counted
+from .evaluation import duration
 
 if TYPE_CHECKING:
-    from .evaluation.grid.repeating import Run
-    from .model_publication import PushOutcome
+    from ...evaluation.grid.repeating import Run
+    from ...model_publication import PushOutcome
 
 
 def say_what_is_trained(run: Run) -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import console, console_generation
+from . import console
+from .console import building
+from .console import generation as console_generation
 
 if TYPE_CHECKING:
-    from .generation.generate import GenerateSummary
-    from .release import Release
+    from ..generation.generate import GenerateSummary
+    from ..release import Release
 
 
 def generate_release(release: Release, only: tuple[str, ...] = ()) -> GenerateSummary:
     """Ask for what a release still lacks, and say on stderr what was done."""
-    from .generation.generate import generate
+    from ..generation.generate import generate
 
     with console_generation.GenerationProgress(release.currency) as watcher:
         summary = generate(release, only=only, watcher=watcher)
@@ -23,14 +25,14 @@ def generate_release(release: Release, only: tuple[str, ...] = ()) -> GenerateSu
 
 def build_dataset(release: Release) -> dict[str, Any]:
     """Build the dataset of a release with its card; return the manifest."""
-    from .builders.build import build
-    from .cards.dataset_card import write_card
-    from .generation.generate import status as generation_status
+    from ..builders.build import build
+    from ..cards.dataset_card import write_card
+    from ..generation.generate import status as generation_status
 
     calls = sum(
         split.planned for config in generation_status(release).values() for split in config.splits.values()
     )
-    with console.BuildProgress(calls) as progress:
+    with building.BuildProgress(calls) as progress:
         manifest = build(release, advance=progress.advance, curating=progress.curating)
     write_card(release.dataset)
     return manifest
@@ -38,7 +40,7 @@ def build_dataset(release: Release) -> dict[str, Any]:
 
 def show_plan(release: Release, only: tuple[str, ...], as_json: bool) -> None:
     """Print what generation would ask for."""
-    from .generation.plan import plan_summary
+    from ..generation.plan import plan_summary
 
     plan = plan_summary(release, only=only)
     if as_json:

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Self
 
 import click
 
-from .console import counted, new_table, print_table, progress_bars
+from . import counted, new_table, print_table, progress_bars
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rich.progress import Progress, TaskID
 
-    from .generation.estimate import Estimate, Range
-    from .generation.generate import ConfigStatus, GenerateSummary
-    from .generation.gold_tagging import TaggedGold
-    from .generation.plan import PlanSummary
-    from .generation.watching import Outcome
-    from .release import Release
+    from ...generation.estimate import Estimate, Range
+    from ...generation.generate import ConfigStatus, GenerateSummary
+    from ...generation.gold_tagging import TaggedGold
+    from ...generation.plan import PlanSummary
+    from ...generation.watching import Outcome
+    from ...release import Release
 
 RECORDED = "recorded"
 STOPPED_BY_ITSELF = "stop"
@@ -241,7 +241,7 @@ def _print_failures(statuses: Mapping[str, ConfigStatus]) -> None:
 
 def _print_finish_reasons(statuses: Mapping[str, ConfigStatus], *, err: bool) -> None:
     """Say why answers ended, where some did not end by themselves, and what helps those that were cut."""
-    from .cards.markdown import legible
+    from ...cards.markdown import legible
 
     for name, status in statuses.items():
         reasons = status.finish_reasons
@@ -275,6 +275,6 @@ def _cost_range(cost: Range | None, currency: str) -> str:
 
 
 def _money(amount: float, currency: str) -> str:
-    from .cards.money import money
+    from ...cards.money import money
 
     return money(amount, currency)

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .console import counted
+from . import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from .evaluation.leaderboard.importing import Skipped
-    from .evaluation.leaderboard.layout import Problem
-    from .evaluation.leaderboard.ranking import Leaderboard
-    from .evaluation.leaderboard.verifying import Verification
+    from ...evaluation.leaderboard.importing import Skipped
+    from ...evaluation.leaderboard.layout import Problem
+    from ...evaluation.leaderboard.ranking import Leaderboard
+    from ...evaluation.leaderboard.verifying import Verification
 
 
 def print_verification(verification: Verification) -> None:
     """Say what is wrong with a submission, or that nothing is."""
-    from .evaluation.leaderboard.layout import shown
+    from ...evaluation.leaderboard.layout import shown
 
     for result in verification.results:
         score = "" if result.f1 is None else f", F1 {result.f1:.4f}"
@@ -39,7 +39,7 @@ def print_verification(verification: Verification) -> None:
 
 def print_problems(problems: Iterable[Problem]) -> None:
     """Say on stderr what is wrong, where, and what to do about it."""
-    from .evaluation.leaderboard.layout import shown
+    from ...evaluation.leaderboard.layout import shown
 
     for problem in problems:
         click.secho(f"{shown(problem.path)}: ", fg="red", nl=False, err=True)
@@ -50,7 +50,7 @@ def print_problems(problems: Iterable[Problem]) -> None:
 
 def print_built(folder: Path, board: Leaderboard) -> None:
     """Say what a leaderboard was built from."""
-    from .evaluation.leaderboard.rows import LEADERBOARD
+    from ...evaluation.leaderboard.rows import LEADERBOARD
 
     print_problems(board.problems)
     ranked = sum(row.rank_first is not None for row in board.rows)
@@ -65,7 +65,7 @@ def print_built(folder: Path, board: Leaderboard) -> None:
 
 def print_imported(written: Sequence[str], skipped: Sequence[Skipped]) -> None:
     """Say what was imported, and what was not."""
-    from .evaluation.leaderboard.layout import shown
+    from ...evaluation.leaderboard.layout import shown
 
     for path in written:
         click.echo(f"Wrote {path}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from .release import Release
+    from ..release import Release
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 config_option = click.option(
@@ -23,6 +23,6 @@ file = click.Path(path_type=Path, dir_okay=False)
 
 def open_release(path: Path) -> Release:
     """Read a release file, or the one in a folder."""
-    from .release import read_release
+    from ..release import read_release
 
     return read_release(path)

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
+from ..schema.errors import WrongUsageError
 from . import console
-from .cli_options import file, json_option
-from .schema.errors import WrongUsageError
+from .options import file, json_option
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from .projection.align_files import AlignOutcome, FileAligner
-    from .projection.neural_alignment import NeuralAligner
+    from ..projection.align_files import AlignOutcome, FileAligner
+    from ..projection.neural_alignment import NeuralAligner
 
 STATISTICAL = "statistical"
 
@@ -74,8 +74,8 @@ def align(
     In plain text a line is a sentence, and words are apart by blanks. The output is what `synthner project`
     takes: words are counted from 0.
     """
-    from .projection.align_files import align_files
-    from .projection.parallel_text import ParallelText
+    from ..projection.align_files import align_files
+    from ..projection.parallel_text import ParallelText
 
     gold, one_based = options.pop("gold"), options.pop("one_based")
     if one_based and gold is None:
@@ -128,8 +128,8 @@ class AlignProgress:
 
 
 def _aligner(method: str, options: dict[str, Any], format_: str | None) -> FileAligner:
-    from .projection.align_files import neurally, statistically
-    from .projection.parallel_text import ParallelText
+    from ..projection.align_files import neurally, statistically
+    from ..projection.parallel_text import ParallelText
 
     foreign = _OF_MODELS if method == STATISTICAL else _OF_STATISTICS
     for name in foreign:
@@ -146,8 +146,8 @@ def _aligner(method: str, options: dict[str, Any], format_: str | None) -> FileA
 
 
 def _load(method: str, options: dict[str, Any]) -> NeuralAligner:
-    from .projection.model_folders import named_model
-    from .projection.neural_alignment import BATCH_SIZE, MODELS, NeuralAligner, load_encoder
+    from ..projection.model_folders import named_model
+    from ..projection.neural_alignment import BATCH_SIZE, MODELS, NeuralAligner, load_encoder
 
     name = options.get("model", MODELS[method])
     encoder = load_encoder(named_model(name, options.get("revision"), beside=Path()), options.get("layer"))

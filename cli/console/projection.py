@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from .console import counted, new_table, print_problems, print_table, progress_bars
+from . import counted, new_table, print_problems, print_table, progress_bars
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rich.progress import Progress
 
-    from .projection.files import ProjectOutcome
+    from ...projection.files import ProjectOutcome
 
 
 class ProjectProgress:
@@ -47,8 +47,8 @@ class ProjectProgress:
 
     def _sentences(self) -> int | None:
         """Count the lines of the target; None where it can be read only once, or not at all."""
-        from .schema.errors import DataError
-        from .sources.files import open_text_lines
+        from ...schema.errors import DataError
+        from ...sources.files import open_text_lines
 
         if not self._target.is_file():
             return None
@@ -61,7 +61,7 @@ class ProjectProgress:
 
 def print_projected(outcome: ProjectOutcome, output: Path) -> None:
     """Print what became of the source entities, by type, why some were dropped, and where the target is."""
-    from .cards.markdown import legible
+    from ...cards.markdown import legible
 
     if outcome.types:
         table = new_table("type", "entities", "projected", "dropped because")

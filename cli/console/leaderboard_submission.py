@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .console import counted
+from . import counted
 
 if TYPE_CHECKING:
-    from .leaderboard.review import Reviewed, ReviewOutcome
-    from .leaderboard.submission import SubmissionOutcome
+    from ...leaderboard.review import Reviewed, ReviewOutcome
+    from ...leaderboard.submission import SubmissionOutcome
 
 
 def say_how_types_were_read(types: Mapping[str, str | None]) -> None:

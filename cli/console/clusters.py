@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .console import counted
+from . import counted
 
 if TYPE_CHECKING:
-    from .generation.clusters import ConfigClusters, TypeClusters
+    from ...generation.clusters import ConfigClusters, TypeClusters
 
 MEMBERS_SHOWN = 8
 
@@ -37,7 +37,7 @@ def _print_type(type_: str, found: TypeClusters) -> None:
 
 
 def _members(mentions: Sequence[Sequence[str]]) -> str:
-    from .cards.markdown import legible
+    from ...cards.markdown import legible
 
     shown = ", ".join(legible(" ".join(words)) for words in mentions[:MEMBERS_SHOWN])
     return shown if len(mentions) <= MEMBERS_SHOWN else f"{shown}, …"

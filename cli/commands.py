@@ -9,19 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import __version__, console, console_clusters, console_evaluation, console_generation
-from .cli_alignment import align
-from .cli_evaluation import evaluate, grid_status_of, push_model, report
-from .cli_leaderboard import leaderboard
-from .cli_options import config_option, file, format_option, json_option, open_release, release_argument
-from .cli_projection import project
-from .cli_steps import build_dataset, generate_release, show_plan
-from .cli_study import study
-from .schema.errors import DataError, SynthnerError, WrongUsageError
+from .. import __version__
+from ..schema.errors import DataError, SynthnerError, WrongUsageError
+from . import console
+from .alignment import align
+from .console import building, plain_files, publishing
+from .console import clusters as console_clusters
+from .console import evaluation as console_evaluation
+from .console import generation as console_generation
+from .console import history as console_history
+from .evaluation import evaluate, grid_status_of, push_model, report
+from .leaderboard import leaderboard
+from .options import config_option, file, format_option, json_option, open_release, release_argument
+from .projection import project
+from .steps import build_dataset, generate_release, show_plan
+from .study import study
 
 if TYPE_CHECKING:
-    from .release import Release
-    from .schema.labels import LabelSet
+    from ..release import Release
+    from ..schema.labels import LabelSet
 
 GO_ON = "Interrupted. What is done is kept: run the same command again to go on."
 
@@ -50,7 +56,7 @@ def init(folder: Path, example: str, as_json: bool) -> None:
 
     It is a repository to be: with workflows that validate and publish it on GitHub.
     """
-    from .examples import TRANSFER_STUDY, write_release_repository
+    from ..examples import TRANSFER_STUDY, write_release_repository
 
     written = [str(path) for path in write_release_repository(folder, example)]
     if as_json:
@@ -100,8 +106,8 @@ def tag(release: Path, generator: str, output: str, split: str, as_json: bool) -
     journal. `evaluation.sources` of the release takes the files as `predictions`; `synthner score` scores
     them. RELEASE is a release.yaml or its folder.
     """
-    from .evaluation.prediction_files import write_predictions
-    from .generation.gold_tagging import tag_gold, tagging_configs
+    from ..evaluation.prediction_files import write_predictions
+    from ..generation.gold_tagging import tag_gold, tagging_configs
 
     opened = open_release(release)
     if len(tagging_configs(opened, generator)) > 1 and "{language}" not in output:
@@ -125,7 +131,7 @@ def tag(release: Path, generator: str, output: str, split: str, as_json: bool) -
 @json_option
 def methods(as_json: bool) -> None:
     """List the ways to make data, with what each needs."""
-    from .generation.methods import METHODS
+    from ..generation.methods import METHODS
 
     if as_json:
         listed = {name: {"summary": each.summary, "needs": each.needs} for name, each in METHODS.items()}
@@ -147,7 +153,7 @@ def clusters(release: Path, only: tuple[str, ...], output: Path | None, as_json:
     This is for generators whose method is cluster_replacement. Where the release names a `clusters_file` that
     is not there yet, it is written: edit it before you generate. RELEASE is a release.yaml or its folder.
     """
-    from .generation.clusters import look_at_clusters
+    from ..generation.clusters import look_at_clusters
 
     found = look_at_clusters(open_release(release), only=only, output=output)
     if as_json:
@@ -171,18 +177,18 @@ def build(release: Path, explain: str | None, as_json: bool) -> None:
     opened = open_release(release)
     manifest = build_dataset(opened)
     if explain is not None:
-        from .builders.explain import explain as explained
+        from ..builders.explain import explain as explained
 
         history = explained(opened, manifest, explain)
         if as_json:
             console.print_json({**manifest, "explained": history.as_json()})
         else:
-            console.print_history(history)
+            console_history.print_history(history)
         return
     if as_json:
         console.print_json(manifest)
         return
-    console.print_waterfalls(manifest)
+    building.print_waterfalls(manifest)
     click.echo(f"The dataset is in {opened.dataset}; what was not published is in {opened.work / 'rejects'}.")
 
 
@@ -206,7 +212,7 @@ def validate(paths: tuple[Path, ...], format_: str | None, labels: str | None, a
             )
         _validate_release(paths[0] if paths else Path("release.yaml"), as_json)
         return
-    from .sources.validation import validate_files
+    from ..sources.validation import validate_files
 
     outcome = validate_files(paths, format=format_, labels=_labels(labels) if labels else None)
     if as_json:
@@ -262,8 +268,8 @@ def status(release: Path, as_json: bool) -> None:
 
     RELEASE is a release.yaml or its folder.
     """
-    from .generation.generate import status as generation_status
-    from .schema.manifest import MANIFEST, read_manifest
+    from ..generation.generate import status as generation_status
+    from ..schema.manifest import MANIFEST, read_manifest
 
     opened = open_release(release)
     generated = generation_status(opened)
@@ -310,7 +316,7 @@ def run(release: Path, folder: Path | None, as_json: bool) -> None:
     summary = generate_release(opened)
     manifest = build_dataset(opened)
     if not as_json:
-        console.print_waterfalls(manifest)
+        building.print_waterfalls(manifest)
     published = _publish(opened, folder or opened.dataset, as_json)
     if as_json:
         totals = {name: config["totals"] for name, config in manifest["configs"].items()}
@@ -338,13 +344,13 @@ def salvage(raw: Path, output: Path, labels: str, rejects: Path | None, rule: st
     RAW is a JSONL file of model responses, plain or gzipped: lines of OpenAI's Batch API, chat completions,
     or objects with the text under a name of its own.
     """
-    from .builders.salvaging import salvage_file
+    from ..builders.salvaging import salvage_file
 
     outcome = salvage_file(raw, output, _labels(labels), rejects=rejects, rule=rule)
     if as_json:
         console.print_json(outcome.as_json())
     else:
-        console.print_salvage(outcome.as_json(), output)
+        plain_files.print_salvage(outcome.as_json(), output)
 
 
 @synthner.command()
@@ -375,8 +381,8 @@ def curate(
     DATA holds synthetic sentences, made by synthner or not. Gold train decides what helps, on its folds;
     keeping nothing is a legitimate answer.
     """
-    from .builders.curation.files import curate_file
-    from .builders.curation.judges import encoder_judge
+    from ..builders.curation.files import curate_file
+    from ..builders.curation.judges import encoder_judge
 
     encoder = encoder_judge(judge, seed) if judge is not None else None
     held_out = {split: path for split in ("validation", "test") if (path := others[split]) is not None}
@@ -387,7 +393,7 @@ def curate(
     if as_json:
         console.print_json(outcome.as_json() | ({"explained": history} if history else {}))
     else:
-        console.print_curated(outcome.as_json(), history, output)
+        plain_files.print_curated(outcome.as_json(), history, output)
 
 
 @synthner.command()
@@ -401,13 +407,13 @@ def score(gold: Path, predicted: Path, format_: str | None, as_json: bool) -> No
     Both are data files with the same sentences. Micro-F1 is seqeval's in its default mode; strict IOB2 and
     the macro average over gold's types stand beside it.
     """
-    from .evaluation.prediction_files import score_files
+    from ..evaluation.prediction_files import score_files
 
     outcome = score_files(gold, predicted, format=format_)
     if as_json:
         console.print_json(outcome.as_json())
     else:
-        console.print_score(outcome)
+        plain_files.print_score(outcome)
 
 
 @synthner.command()
@@ -433,7 +439,7 @@ def train(
 
     Synthetic data is used where it helps on folds of gold; the test file decides nothing.
     """
-    from .evaluation.train import train_and_test
+    from ..evaluation.train import train_and_test
 
     outcome = train_and_test(
         gold, test, synthetic=synthetic, tagger=tagger, seed=seed, predictions=predictions
@@ -441,7 +447,7 @@ def train(
     if as_json:
         console.print_json(outcome.as_json())
     else:
-        console.print_trained(outcome)
+        plain_files.print_trained(outcome)
 
 
 for _command in (evaluate, report, study, push_model, project, align, leaderboard):
@@ -475,7 +481,7 @@ def _names_a_release(path: Path) -> bool:
 
 
 def _labels(text: str) -> LabelSet:
-    from .schema.labels import LabelSet
+    from ..schema.labels import LabelSet
 
     try:
         return LabelSet.parse(text)
@@ -486,10 +492,10 @@ def _labels(text: str) -> LabelSet:
 
 def _publish(release: Release, folder: Path, as_json: bool) -> dict[str, Any]:
     """Publish and load back; return what was done, and print it unless JSON is wanted."""
-    from .cards.dataset_card import card_to_publish
-    from .hub.folder import check_target, publish_to_folder
-    from .hub.verification import verify_folder
-    from .schema.manifest import CARD
+    from ..cards.dataset_card import card_to_publish
+    from ..hub.folder import check_target, publish_to_folder
+    from ..hub.verification import verify_folder
+    from ..schema.manifest import CARD
 
     outcome = None
     if folder.resolve() != release.dataset.resolve():
@@ -498,7 +504,7 @@ def _publish(release: Release, folder: Path, as_json: bool) -> dict[str, Any]:
         outcome = publish_to_folder(release.dataset, folder, card)
     verified = verify_folder(folder)
     if not as_json:
-        console.print_published(folder, outcome, verified)
+        publishing.print_published(folder, outcome, verified)
     return {
         "folder": str(folder.resolve()),
         "written": list(outcome.written) if outcome else [],
@@ -509,27 +515,27 @@ def _publish(release: Release, folder: Path, as_json: bool) -> dict[str, Any]:
 
 
 def _publish_on_hub(release: Release, pull_request: bool, as_json: bool) -> None:
-    from .publication import publish_release
+    from ..publication import publish_release
 
     outcome = publish_release(release, pull_request=pull_request)
     if as_json:
         console.print_json(outcome.as_json())
     else:
-        console.print_published_on_hub(outcome)
+        publishing.print_published_on_hub(outcome)
 
 
 def _show_publication(release: Release, as_json: bool) -> None:
-    from .publication import plan_as_json, plan_publication
+    from ..publication import plan_as_json, plan_publication
 
     repository, plan = plan_publication(release)
     if as_json:
         console.print_json(plan_as_json(repository, plan))
     else:
-        console.print_publication_plan(repository, plan)
+        publishing.print_publication_plan(repository, plan)
 
 
 def _rehearse(release: Release, options: list[str], *, times: int) -> None:
-    from .hub.rehearsal import rehearse
+    from ..hub.rehearsal import rehearse
 
     organization, _, _ = release.name.rpartition("/")
     command = ["publish", str(release.path), *options]
@@ -540,10 +546,10 @@ def _rehearse(release: Release, options: list[str], *, times: int) -> None:
 
 
 def _validate_release(path: Path, as_json: bool) -> None:
-    from .generation.plan import check_other_gold
-    from .hub.verification import verify_folder
-    from .schema.manifest import MANIFEST
-    from .sources.gold import load_gold
+    from ..generation.plan import check_other_gold
+    from ..hub.verification import verify_folder
+    from ..schema.manifest import MANIFEST
+    from ..sources.gold import load_gold
 
     release = open_release(path)
     sources = {config.language.code: config.gold for config in release.configs}
@@ -568,6 +574,6 @@ def _validate_release(path: Path, as_json: bool) -> None:
             }
         )
     else:
-        console.print_release_validation(release, gold, verified)
+        building.print_release_validation(release, gold, verified)
     if any(data.report.has_errors for data in gold.values()):
         raise click.exceptions.Exit(1)

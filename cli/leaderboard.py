@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
-from . import console, console_leaderboard
-from .cli_leaderboard_submission import init, review, submit
-from .cli_options import file, json_option
+from . import console
+from .console import leaderboard as console_leaderboard
+from .leaderboard_submission import init, review, submit
+from .options import file, json_option
 
 _folder = click.Path(path_type=Path, file_okay=False)
 _folder_argument = click.argument("folder", type=_folder, default=".")
@@ -52,8 +53,8 @@ def verify(
     Predictions are scored again on gold at its pinned revision. Without --changed and --base every result is
     checked. Exit status 1 means that something is wrong. Nothing is written.
     """
-    from .cards.leaderboard.answer import render_answer
-    from .evaluation.leaderboard.verifying import verify as verify_results
+    from ..cards.leaderboard.answer import render_answer
+    from ..evaluation.leaderboard.verifying import verify as verify_results
 
     verification = verify_results(folder, changed=changed, base=base, mirror=mirror)
     if as_json:
@@ -76,8 +77,8 @@ def build(folder: Path, mirror: Path | None, as_json: bool) -> None:
     These are leaderboard.parquet and README.md. A result with which something is wrong is left out and named;
     the exit status is then 1.
     """
-    from .cards.leaderboard.card import write_leaderboard
-    from .evaluation.leaderboard.ranking import read_leaderboard
+    from ..cards.leaderboard.card import write_leaderboard
+    from ..evaluation.leaderboard.ranking import read_leaderboard
 
     board = read_leaderboard(folder, mirror=mirror)
     write_leaderboard(folder, board)
@@ -100,9 +101,9 @@ def import_results(files: tuple[Path, ...], folder: Path, model: str | None, as_
     FILE is a result of MTEB or lm-evaluation-harness, a model card with `model-index`, or a file of
     `.eval_results`. What is no named entity recognition, or of no benchmark here, is skipped and named.
     """
-    from .evaluation.leaderboard.benchmarks import Benchmarks
-    from .evaluation.leaderboard.importing import import_file
-    from .evaluation.leaderboard.records import write_record
+    from ..evaluation.leaderboard.benchmarks import Benchmarks
+    from ..evaluation.leaderboard.importing import import_file
+    from ..evaluation.leaderboard.records import write_record
 
     benchmarks = Benchmarks(folder)
     # All files are read before anything is written.
@@ -134,8 +135,8 @@ def page(folder: Path, output: Path, repository: str | None, as_json: bool) -> N
 
     It needs no server and no network. FOLDER has the leaderboard.parquet that `build` has written.
     """
-    from .cards.leaderboard.page import write_page
-    from .evaluation.leaderboard.rows import LEADERBOARD, read_rows
+    from ..cards.leaderboard.page import write_page
+    from ..evaluation.leaderboard.rows import LEADERBOARD, read_rows
 
     rows = read_rows(folder / LEADERBOARD)
     write_page(output, rows, repository=repository)
@@ -162,7 +163,7 @@ def space(folder: Path, repository: str, branch: str, as_json: bool) -> None:
     It reads the leaderboard from its repository and looks for a newer one every five minutes. Push the folder
     to a Space of yours, for example with `hf upload`. This needs `pip install 'synthner[space]'`.
     """
-    from .cards.leaderboard.space import write_space
+    from ..cards.leaderboard.space import write_space
 
     written = [str(path) for path in write_space(folder, repository, branch=branch)]
     if as_json:

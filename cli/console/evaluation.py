@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Self
 
 import click
 
-from .console import counted, new_table, print_table, progress_bars
+from . import counted, new_table, print_table, progress_bars
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from .evaluation.grid.cells import LeftOut, Plan, PlannedCell
-    from .evaluation.grid.data import GridData
-    from .evaluation.grid.effort import Effort
-    from .evaluation.grid.progress import GridStatus
-    from .evaluation.report import ReportWritten
-    from .evaluation.report.study import StudyWritten
+    from ...evaluation.grid.cells import LeftOut, Plan, PlannedCell
+    from ...evaluation.grid.data import GridData
+    from ...evaluation.grid.effort import Effort
+    from ...evaluation.grid.progress import GridStatus
+    from ...evaluation.report import ReportWritten
+    from ...evaluation.report.study import StudyWritten
 
 _MINUTE, _HOUR = 60, 3600
 
@@ -28,7 +28,7 @@ class GridProgress:
     """Shows on stderr how `evaluate` goes: a bar on a terminal, a line a cell elsewhere."""
 
     def __init__(self, plan: Plan, data: GridData) -> None:
-        from .evaluation.grid.running import unfinished
+        from ...evaluation.grid.running import unfinished
 
         self._cells = sum(1 for _ in unfinished(plan, data))
         self._bars: Progress | None = None

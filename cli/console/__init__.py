@@ -1,0 +1,164 @@
+"""What the terminal shows: progress on stderr, results on stdout, errors without a traceback.
+
+Here is what all commands print with; each file beside this one prints what some of them found.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from ...schema.errors import SynthnerError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+    from rich.table import Table
+
+    from ...sources.report import Problem
+
+INTERRUPTED = 130
+
+# A table that is piped or logged must not be folded at 80 columns.
+WIDTH_WITHOUT_TERMINAL = 160
+
+
+# JSON leaves these as they are, and some terminals obey them.
+_FURTHER_CONTROLS = re.compile("[\x7f-\x9f]")
+
+
+def prepare_streams() -> None:
+    """Write UTF-8 whatever the locale says, and write nowhere where an output was closed.
+
+    A Yoruba name must not end a run on a C-locale server, nor must a job runner that closes stderr.
+    """
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def counted(count: int, unit: str) -> str:
+    """Return a number with its unit: `1 call`, `1,200 calls`, `2 entities`."""
+    plural = f"{unit[:-1]}ies" if unit.endswith("y") else f"{unit}s"
+    return f"{count:,} {unit if count == 1 else plural}"
+
+
+def print_counts(**counts: int) -> None:
+    """Print numbers of things on one line, each under its unit."""
+    click.echo(", ".join(counted(count, unit) for unit, count in counts.items()))
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON object on stdout, in UTF-8; only control characters are escaped."""
+    written = json.dumps(value, ensure_ascii=False, indent=2)
+    click.echo(_FURTHER_CONTROLS.sub(lambda match: f"\\u{ord(match.group()):04x}", written))
+
+
+def print_error(error: SynthnerError) -> None:
+    """Print an error on stderr: where, what, and on a line of its own what to do."""
+    click.secho("Error: ", fg="red", bold=True, nl=False, err=True)
+    click.echo(str(error), err=True)
+
+
+def print_problems(problems: Sequence[Problem]) -> None:
+    """Print what is irregular in data: one line a kind, errors first."""
+    for problem in sorted(problems, key=lambda problem: problem.severity != "error"):
+        first = problem.first
+        token = f" `{first.token}`" if first.token is not None else ""
+        label = f" ({first.label})" if first.label else ""
+        click.secho(f"{problem.severity:>6}  ", fg="red" if problem.severity == "error" else None, nl=False)
+        click.echo(f"{problem.count:>8,}  {problem.kind}: first at {first.file}:{first.line}{token}{label}")
+    if not problems:
+        click.echo("Nothing irregular.")
+
+
+def progress_bars(unit: str) -> Progress:
+    """Return bars on stderr that count units, and go when they are done."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed:,.1f} {unit}/s" if task.speed else "")
+
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        Rate(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+
+
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")
+
+
+def new_table(*columns: str) -> Table:
+    """Return an empty table; columns of numbers are aligned to the right."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD)
+    numeric = {
+        "precision",
+        "recall",
+        "F1",
+        "gold",
+        "predicted",
+        "correct",
+        "calls",
+        "answered",
+        "to ask",
+        "datapoints",
+        "characters",
+        "planned",
+        "failed",
+        "published",
+        "kept",
+        "lost",
+        "cells",
+        "done",
+        "running",
+        "waiting",
+        "sentences",
+        "prompt tokens",
+        "answer tokens",
+        "cost",
+    }
+    for column in columns:
+        table.add_column(column, justify="right" if column in numeric else "left")
+    return table
+
+
+def print_table(table: Table) -> None:
+    """Print a table on stdout."""
+    _stdout().print(table)
+
+
+def _stdout() -> Console:
+    from rich.console import Console
+
+    return Console(
+        markup=False, highlight=False, width=None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL
+    )

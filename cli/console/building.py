@@ -1,0 +1,70 @@
+"""What `build`, `validate` and `run` print."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import click
+
+from . import print_problems, print_table, progress_bars
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from ...hub.verification import VerifiedConfig
+    from ...release import Release
+    from ...sources.gold import Gold
+
+
+def print_waterfalls(manifest: Mapping[str, Any]) -> None:
+    """Print each config's way from requested to published datapoints."""
+    from ...cards.waterfall_table import waterfall_table
+
+    for name, config in manifest["configs"].items():
+        print_table(waterfall_table(config["waterfall"], name))
+
+
+def print_release_validation(
+    release: Release, gold: Mapping[str, Gold], verified: Sequence[VerifiedConfig]
+) -> None:
+    """Say what a release is made of, and what is irregular in its gold."""
+    click.echo(f"{release.path} is valid: {', '.join(release.config_names)}.\n")
+    for code, data in gold.items():
+        counts = ", ".join(f"{len(examples):,} {split}" for split, examples in data.splits.items())
+        click.secho(f"Gold of {code}: {data.title} ({counts}; {', '.join(data.labels.types)})", bold=True)
+        print_problems(data.report.problems)
+    if verified:
+        click.echo(f"\nThe built dataset loads back as it was built: {', '.join(c.name for c in verified)}.")
+    else:
+        click.echo("\nNothing is built yet.")
+
+
+class BuildProgress:
+    """Shows on a terminal's stderr how `build` goes: a bar of the calls read, and what is being curated."""
+
+    def __init__(self, calls: int) -> None:
+        self._calls = calls
+        self._bars: Progress | None = None
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty():
+            self._bars = progress_bars("calls")
+            self._task = self._bars.add_task("Building", total=self._calls)
+            self._bars.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._bars:
+            self._bars.stop()
+
+    def advance(self, calls: int) -> None:
+        """So many further calls were read."""
+        if self._bars:
+            self._bars.update(self._task, advance=calls, description="Building")
+
+    def curating(self, config: str) -> None:
+        """A config is being curated, for which no call is read."""
+        if self._bars:
+            self._bars.update(self._task, description=f"Curating {config}")

@@ -1,0 +1,81 @@
+"""What the commands on plain files print."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import counted, new_table, print_table
+
+if TYPE_CHECKING:
+    from ...evaluation.scoring import Figures, Score, TypeFigures
+    from ...evaluation.train import TrainOutcome
+
+
+def print_salvage(outcome: Mapping[str, Any], output: Path) -> None:
+    """Print what was recovered from recorded responses."""
+    click.echo(
+        f"{counted(outcome['calls'], 'call')}, {counted(outcome['returned'], 'datapoint')} returned, "
+        f"{outcome['usable']:,} usable"
+    )
+    table = new_table("step", "kept", "lost")
+    for name, step in outcome["steps"].items():
+        table.add_row(name, f"{step['kept']:,}", f"{step['lost']:,}")
+    print_table(table)
+    click.echo(f"The datapoints are in {output}.")
+
+
+def print_curated(outcome: Mapping[str, Any], history: Mapping[str, Any] | None, output: Path) -> None:
+    """Print what curation kept, step by step, and what it recognised."""
+    table = new_table("step", "kept", "lost", "labels repaired")
+    for name, step in outcome["steps"].items():
+        repaired = ", ".join(f"{repair} {count:,}" for repair, count in step["changed"].items() if count)
+        table.add_row(name, f"{step['kept']:,}", f"{step['lost']:,}", repaired)
+    print_table(table)
+    for finding in outcome["findings"]:
+        click.echo(finding)
+    if outcome["conflicts"]:
+        click.echo("Names that still have several types:")
+    for conflict in outcome["conflicts"][:5]:
+        click.echo(
+            f"  {conflict['surface']}: " + ", ".join(f"{t} {n:,}" for t, n in conflict["types"].items())
+        )
+    if history is not None:
+        click.echo(json.dumps(history, ensure_ascii=False, indent=2))
+    click.echo(f"Kept {outcome['output']:,} of {counted(outcome['input'], 'sentence')}: {output}")
+
+
+def print_score(score: Score) -> None:
+    """Print precision, recall and F1: micro, macro, strict, and per type."""
+    table = new_table("", "precision", "recall", "F1", "gold", "predicted", "correct")
+    for name, figures in (("micro", score.micro), ("macro", score.macro), ("strict", score.strict)):
+        table.add_row(name, *_figures(figures), "", "", "")
+    for name, figures in score.per_type.items():
+        counts = (figures.gold, figures.predicted, figures.correct)
+        table.add_row(name, *_figures(figures), *(f"{count:,}" for count in counts))
+    print_table(table)
+
+
+def print_trained(outcome: TrainOutcome) -> None:
+    """Print what a tagger that was trained reaches, and how gold and synthetic data were combined."""
+    combination, (low, high) = outcome.combination, outcome.interval
+    print_score(outcome.score)
+    click.echo(
+        f"Micro-F1 {outcome.score.micro.f1:.3f} (95 % interval {low:.3f} to {high:.3f}), trained on "
+        f"{counted(outcome.train_examples, 'example')} in {outcome.seconds:.1f} s."
+    )
+    if (gain := combination.tried) is not None:
+        click.echo(
+            f"On folds of gold, synthetic data gains {gain.f1:+.3f} "
+            f"(standard error {gain.standard_error:.3f})."
+        )
+    if outcome.synthetic is not None:
+        click.echo(f"Recipe: {combination.recipe}.")
+
+
+def _figures(figures: Figures | TypeFigures) -> tuple[str, str, str]:
+    return f"{figures.precision:.3f}", f"{figures.recall:.3f}", f"{figures.f1:.3f}"
