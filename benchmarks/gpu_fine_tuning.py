@@ -26,7 +26,7 @@ from fine_tune_speed import LABELS, read_sentences, write_model, write_sentences
 from transformers.utils import logging
 
 from synthner.evaluation.encoder import EncoderSettings, EncoderTagger, settings_by_recipe
-from synthner.evaluation.encoder.fine_tuning import device_here
+from synthner.projection.model_folders import device_here
 from synthner.schema.example import Example
 
 # Languages, settings, sources, the sum of the sizes, and epochs.

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..schema.labels import LabelSet
+from .answer_schemas import list_of, object_of
 from .inline_spans import render_inline_spans
 
 FORMATS = ("paper", "pairs", "spans")
@@ -54,13 +55,13 @@ def response_schema(format: str, labels: LabelSet, datapoints: int) -> dict[str,
     """
     string = {"type": "string"}
     if format == "paper":
-        item = _object(tokens=_list(string), ner_tags=_list({"type": "integer"}))
-        return _object(ner_datapoints=_list(item, datapoints))
+        item = object_of(tokens=list_of(string), ner_tags=list_of({"type": "integer"}))
+        return object_of(ner_datapoints=list_of(item, datapoints))
     if format == "pairs":
-        pair = _object(token=string, label={"type": "string", "enum": list(labels.names)})
-        return _object(datapoints=_list(_object(words=_list(pair)), datapoints))
+        pair = object_of(token=string, label={"type": "string", "enum": list(labels.names)})
+        return object_of(datapoints=list_of(object_of(words=list_of(pair)), datapoints))
     if format == "spans":
-        return _object(datapoints=_list(_object(sentence=string), datapoints))
+        return object_of(datapoints=list_of(object_of(sentence=string), datapoints))
     raise ValueError(f"no format is named `{format}`")
 
 
@@ -83,17 +84,3 @@ def guiding_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
 def _in_order(properties: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
     ordered = sorted(properties, key=lambda name: names.index(name) if name in names else len(names))
     return {name: guiding_schema(properties[name]) for name in ordered}
-
-
-def _object(**properties: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
-
-
-def _list(items: dict[str, Any], length: int | None = None) -> dict[str, Any]:
-    schema: dict[str, Any] = {"type": "array", "items": items}
-    return schema if length is None else {**schema, "minItems": length, "maxItems": length}

@@ -22,6 +22,7 @@ from typing import TypeAlias
 import regex
 
 from ..schema.iob2 import Mention, tags_of
+from ..sources.characters import blanks_for_controls
 
 OPENING, CLOSING = "[", "]"
 
@@ -51,8 +52,6 @@ Split: TypeAlias = Callable[[Sequence[str]], Sequence[Sequence[str]]]
 _OTHER_BRACKETS = str.maketrans("《》【】［］〖〗⟦⟧", "[][][][][]")
 # Numbers of more digits than any character has are no reference: to read them takes long, or fails.
 _REFERENCE = regex.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
-# Control characters and the like, but for the two that join letters or keep them apart.
-_NOT_TEXT = regex.compile(r"[\p{C}--[\u200c\u200d]]", regex.VERSION1)
 _REPEATED_OPENING = regex.compile(r"\[(?:\s*\[)+")
 _REPEATED_CLOSING = regex.compile(r"\](?:\s*\])+")
 _BRACKET = regex.compile(r"[\[\]]")
@@ -256,7 +255,7 @@ def folded(text: str) -> str:
 
 def decoded(text: str) -> str:
     """Return a text with characters in place of references, and blanks in place of what is no text."""
-    return _NOT_TEXT.sub(" ", _REFERENCE.sub(lambda reference: unescape(reference.group()), text))
+    return blanks_for_controls(_REFERENCE.sub(lambda reference: unescape(reference.group()), text))
 
 
 def has_letter(text: str) -> bool:

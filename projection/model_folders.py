@@ -13,8 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ..schema.errors import DataError, WrongUsageError
-from ..sources.model_downloads import downloaded_model, on_one_line
+from ..schema.errors import DataError, WrongUsageError, on_one_line
+from ..sources.model_downloads import downloaded_model
 
 # What CTranslate2 calls the weights that were converted for it; nothing unpickles them.
 _CONVERTED = "model.bin"
@@ -256,8 +256,12 @@ def loading(model: str, hint: str = "Is it complete, and of the kind that is nee
 
 
 @contextmanager
-def enough_memory(model: str) -> Iterator[None]:
+def enough_memory(model: str, hint: str = "Lower `batch_size`, or take a smaller model.") -> Iterator[None]:
     """Say what to lower where memory does not suffice.
+
+    Args:
+        model: The model, as it was named.
+        hint: What to lower.
 
     Raises:
         DataError: If it does not.
@@ -265,6 +269,7 @@ def enough_memory(model: str) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
+        # torch tells a lack of memory by words alone: by a class of errors only on a GPU.
         is_lack = isinstance(error, MemoryError) or any(
             words in str(error).lower() for words in _OUT_OF_MEMORY
         )
@@ -273,7 +278,7 @@ def enough_memory(model: str) -> Iterator[None]:
         raise DataError(
             "there is not enough memory for this model and these batches",
             where=model,
-            hint="Lower `batch_size`, or take a smaller model.",
+            hint=hint,
         ) from error
 
 

@@ -42,6 +42,8 @@ class Unreadable:
 
 _NOTHING = Unreadable()
 
+_CONTROLS = regex.compile(r"[\p{C}--[\u200c\u200d]]", regex.VERSION1)
+
 # Separators of lines and paragraphs are spaces to a report, which names these otherwise.
 _BY_CATEGORY = {
     "Cs": Unreadable(SURROGATE, "unassigned character"),
@@ -82,6 +84,14 @@ def text_faults(token: str) -> list[str]:
     if all(is_blank(character) or _INVISIBLE.match(character) for character in token):
         found.add(BLANK)
     return [fault for fault in TEXT_FAULTS if fault in found]
+
+
+def blanks_for_controls(text: str) -> str:
+    """Return a text with blanks in place of control characters and the like.
+
+    The two that join letters or keep them apart stay.
+    """
+    return _CONTROLS.sub(" ", text)
 
 
 def is_blank(character: str) -> bool:

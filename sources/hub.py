@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..schema.errors import DataError
+from ..schema.errors import DataError, on_one_line
 from .report import Report
 from .sentences import Sentence, unique_ids
 from .tables import ROWS_A_BATCH, read_batches
@@ -190,7 +190,7 @@ def _hub_errors(where: str) -> Iterator[None]:
         ) from error
     except (httpx2.TransportError, ConnectionError, TimeoutError, HfHubHTTPError) as error:
         raise DataError(
-            f"the Hub cannot be reached, and the dataset is not in the cache: {_on_one_line(error)}",
+            f"the Hub cannot be reached, and the dataset is not in the cache: {_without_example(error)}",
             where=where,
             hint="Check the connection and that HF_HUB_OFFLINE is not set, or give `files`.",
         ) from error
@@ -203,9 +203,8 @@ def _hub_errors(where: str) -> Iterator[None]:
             hint=f"Its parquet copy may be at `revision: {PARQUET_REVISION}`.",
         ) from error
     except (DatasetsError, OSError, ValueError) as error:
-        raise DataError(f"the dataset cannot be loaded: {_on_one_line(error)}", where=where) from error
+        raise DataError(f"the dataset cannot be loaded: {_without_example(error)}", where=where) from error
 
 
-def _on_one_line(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text.split(" Example of usage", 1)[0][:500]
+def _without_example(error: Exception) -> str:
+    return on_one_line(error).split(" Example of usage", 1)[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..schema.errors import DataError
+from ..schema.errors import DataError, on_one_line
 
 
 def downloaded_model(name: str, revision: str | None, files: Iterable[str]) -> Path:
@@ -63,8 +63,3 @@ def downloaded_model(name: str, revision: str | None, files: Iterable[str]) -> P
             where=name,
             hint="Check the connection and that HF_HUB_OFFLINE is not set, or name a folder with the model.",
         ) from error
-
-
-def on_one_line(error: Exception) -> str:
-    """Return what a library says of an error, short and in one line."""
-    return (" ".join(str(error).split()) or type(error).__name__)[:500]

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 
 import torch
 from torch import nn
 
-from ...schema.errors import DataError
+from ...projection import model_folders
 from .batches import (
     NO_LABEL,
     Batch,
@@ -194,34 +194,13 @@ def computing(settings: EncoderSettings, device: torch.device) -> torch.autocast
     return torch.autocast(device.type, torch.bfloat16, enabled=bf16)
 
 
-def device_here() -> torch.device:
-    """Return the accelerator of this machine, else its processor."""
-    accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-    return accelerator or torch.device("cpu")
-
-
-@contextmanager
-def enough_memory(settings: EncoderSettings) -> Iterator[None]:
-    """Say what to lower where memory does not suffice.
-
-    Raises:
-        DataError: If it does not.
-    """
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        # On a processor torch tells a lack of memory only by words.
-        is_lack = isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
-            words in str(error) for words in ("can't allocate memory", "not enough memory")
-        )
-        if not is_lack:
-            raise
-        raise DataError(
-            "there is not enough memory for this model and these batches",
-            where=settings.model,
-            hint=f"Lower `batch_size` ({settings.batch_size}) or `longest` ({settings.longest}), run fewer "
-            "at once, or take a smaller model.",
-        ) from error
+def enough_memory(settings: EncoderSettings) -> AbstractContextManager[None]:
+    """Say what to lower where memory does not suffice, by a `DataError`."""
+    return model_folders.enough_memory(
+        settings.model,
+        f"Lower `batch_size` ({settings.batch_size}) or `longest` ({settings.longest}), run fewer at once, "
+        "or take a smaller model.",
+    )
 
 
 def _loss(logits: torch.Tensor, labels: torch.Tensor, wanted: torch.Tensor | None) -> torch.Tensor:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 import torch
 
+from ...schema.errors import on_one_line
+
 # Work that PyTorch does only at first, such as making the optimizer's averages, must not be recorded. It asks
 # for three steps before that.
 _STEPS_BEFORE = 3
@@ -75,7 +77,7 @@ class RecordedSteps:
         except RuntimeError as error:
             # Recording computes nothing, so nothing is lost. The model may wait for the device somewhere, or
             # memory for graphs may be short.
-            self.refused = " ".join(str(error).split())
+            self.refused = on_one_line(error)
         else:
             self._recordings[shape] = _Recording(inputs, play)
 

@@ -110,7 +110,8 @@ class EncoderTagger:
             DataError: If there is none, or it cannot be loaded.
         """
         require_train_extra()
-        from .fine_tuning import device_here, enough_memory
+        from ...projection.model_folders import device_here
+        from .fine_tuning import enough_memory
         from .saved_taggers import read_description
 
         model_folder(str(folder))
@@ -141,7 +142,8 @@ class EncoderTagger:
             DataError: If there is none, its labels are no IOB2 labels, or it cannot be loaded.
         """
         require_train_extra()
-        from .fine_tuning import device_here, enough_memory
+        from ...projection.model_folders import device_here
+        from .fine_tuning import enough_memory
         from .saved_taggers import labels_of_model
 
         settings = EncoderSettings(str(folder))
@@ -273,7 +275,8 @@ class EncoderTagger:
         validation: Sequence[Example],
         test_sentences: list[Words],
     ) -> None:
-        from .fine_tuning import device_here, precision_here
+        from ...projection.model_folders import device_here
+        from .fine_tuning import precision_here
         from .vocabulary_trimming import trim
 
         of_validation = [example.tokens for example in validation]

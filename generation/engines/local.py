@@ -198,8 +198,3 @@ class Chats:
         return self._tokenizer.apply_chat_template(
             messages, chat_template=self.template, tokenize=False, add_generation_prompt=True
         )
-
-
-def on_one_line(error: BaseException) -> str:
-    """Return what an error says, without line breaks and not too long."""
-    return (" ".join(str(error).split()) or type(error).__name__)[:500]

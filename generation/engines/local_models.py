@@ -11,8 +11,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from ...release import Config
-from ...schema.errors import EngineError, WrongUsageError
-from .local import on_one_line
+from ...schema.errors import EngineError, WrongUsageError, on_one_line
 
 
 class InMemory:

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from ...release import Config
-from ...schema.errors import EngineError, ReleaseError, SynthnerError
+from ...schema.errors import EngineError, ReleaseError, SynthnerError, on_one_line
 from ..calls import Call, Reply
 from .engine import Endpoint, EngineContext, Record
-from .local import Answer, Chats, answered, local_endpoint, on_one_line
+from .local import Answer, Chats, answered, local_endpoint
 from .local_models import loading, model_source, require_packages
 from .ray_cluster import (
     check_gpus,

@@ -18,8 +18,7 @@ from typing import Any
 
 from ... import __version__
 from ...release import Config
-from ...schema.errors import EngineError, SynthnerError
-from .local import on_one_line
+from ...schema.errors import EngineError, SynthnerError, on_one_line
 from .ray_shards import ShardFolder
 
 _SECONDS_TO_ANSWER = 10.0

@@ -16,9 +16,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from ...schema.errors import DataError, SynthnerError
+from ...schema.errors import DataError, SynthnerError, on_one_line
 from ..calls import Call
-from .local import on_one_line
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from ...schema.errors import on_one_line
 from ..calls import Call
-from .local import Chats, on_one_line
+from .local import Chats
 from .ray_cluster import installed_version, ray_itself
 from .ray_shards import Result, ShardFolder, table_of
 

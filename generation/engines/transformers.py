@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...release import Config
-from ...schema.errors import EngineError
+from ...schema.errors import EngineError, on_one_line
 from ..calls import Call, Reply, canonical_json
 from ..log_probabilities import TokenLogProbability, pieces
 from .engine import Endpoint, EngineContext, Record
-from .local import Answer, Chats, answered, local_endpoint, on_one_line
+from .local import Answer, Chats, answered, local_endpoint
 from .local_models import InMemory, in_memory, loading, model_source, require_packages
 from .replies import failed
 from .sampling import LOG_PROBABILITIES, Sampling, Samplings

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...schema.example import Example
+from ..answer_schemas import list_of, object_of
 from ..entity_listing import write_listing
 from .prompts import SYSTEM
 
@@ -180,22 +181,22 @@ class Prompts:
 
     def list_schema(self, key: str) -> dict[str, Any] | None:
         """Return the JSON Schema of a list of values or entities; None where none is enforced."""
-        return _object(**{key: _list({"type": "string"})}) if self.structured else None
+        return object_of(**{key: list_of({"type": "string"})}) if self.structured else None
 
     def listing_schema(self, datapoints: int) -> dict[str, Any] | None:
         """Return the JSON Schema of sentences with their entities."""
-        entity = _object(name={"type": "string"}, type={"type": "string", "enum": list(self.types)})
-        sentence = _object(sentence={"type": "string"}, entities=_list(entity))
-        return _object(datapoints=_list(sentence, datapoints)) if self.structured else None
+        entity = object_of(name={"type": "string"}, type={"type": "string", "enum": list(self.types)})
+        sentence = object_of(sentence={"type": "string"}, entities=list_of(entity))
+        return object_of(datapoints=list_of(sentence, datapoints)) if self.structured else None
 
     def choices_schema(self, spans: int) -> dict[str, Any] | None:
         """Return the JSON Schema of answers about so many spans."""
-        answer = _object(
+        answer = object_of(
             choice={"type": "string", "enum": list(CHOICES)},
             span={"type": "string"},
             type={"type": "string", "enum": [*self.types, OTHER, ""]},
         )
-        return _object(answers=_list(answer, spans)) if self.structured else None
+        return object_of(answers=list_of(answer, spans)) if self.structured else None
 
     def _chat(self, text: str, **parts: Any) -> Messages:
         domain = f" of this kind: {self.domain}" if self.domain else ""
@@ -230,17 +231,3 @@ def _texts(examples: Iterable[Example]) -> str:
 def _section(title: str, lines: Iterable[str]) -> str:
     shown = "\n".join(f"- {line}" for line in lines)
     return f"\n{title}\n{shown}\n" if shown else ""
-
-
-def _object(**properties: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
-
-
-def _list(items: dict[str, Any], length: int | None = None) -> dict[str, Any]:
-    schema: dict[str, Any] = {"type": "array", "items": items}
-    return schema if length is None else {**schema, "minItems": length, "maxItems": length}

@@ -24,6 +24,7 @@ from ...projection.model_folders import NamedModel, require_train_extra
 from ...schema.errors import ReleaseError
 from ...schema.example import Example
 from ...schema.iob2 import OUTSIDE
+from ...sources.characters import blanks_for_controls
 from ...sources.normal_forms import NormalForms
 from ..calls import Call, canonical_json
 from ..engines.local_models import in_memory
@@ -45,8 +46,6 @@ _TOGETHER = 128
 
 _WORD = regex.compile(r"[\p{L}\p{N}]")
 _LETTER_OR_DIGIT = regex.compile(r"[\p{L}\p{M}\p{N}]")
-# Control characters and the like, but for the two that join letters or keep them apart.
-_NOT_TEXT = regex.compile(r"[\p{C}--[\u200c\u200d]]", regex.VERSION1)
 
 Words = tuple[str, ...]
 Span = tuple[int, int]
@@ -268,7 +267,7 @@ def words_of(text: str, segment: Sequence[str], known: AbstractSet[str]) -> Word
         >>> words_of("Received the Dr. title, in fact.", ("got", "the", "Dr.", "title"), {"Dr."})
         ('received', 'the', 'Dr.', 'title', ',', 'in', 'fact')
     """
-    words = [part for word in _NOT_TEXT.sub(" ", text).split() for part in _without_punctuation(word, known)]
+    words = [part for word in blanks_for_controls(text).split() for part in _without_punctuation(word, known)]
     if _LETTER_OR_DIGIT.search(segment[-1]):
         while words and not _LETTER_OR_DIGIT.search(words[-1]):
             words.pop()

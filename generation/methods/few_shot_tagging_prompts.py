@@ -18,6 +18,7 @@ from ...schema.example import Example
 from ...schema.iob2 import OUTSIDE
 from ...schema.labels import LabelSet
 from ..alignment_to_tokens import listed_mentions
+from ..answer_schemas import object_of
 from ..inline_spans import render_inline_spans
 from ..written_forms import spaced
 
@@ -126,9 +127,9 @@ class TaggingQuestion:
         if not self.structured_output:
             return None
         type_ = {"type": "string", "enum": [*self.labels.types, OUTSIDE]}
-        mention = _object(text={"type": "string"}, type=type_)
-        of_sentence = _object(sentence={"type": "integer"}, mentions={"type": "array", "items": mention})
-        return _object(
+        mention = object_of(text={"type": "string"}, type=type_)
+        of_sentence = object_of(sentence={"type": "integer"}, mentions={"type": "array", "items": mention})
+        return object_of(
             sentences={
                 "type": "array",
                 "items": of_sentence,
@@ -150,12 +151,3 @@ def _listed(example: Example) -> tuple[tuple[str, str], ...]:
 
 def _with_numbers(texts: Iterable[str]) -> str:
     return "\n".join(f"{number}. {text}" for number, text in enumerate(texts, 1))
-
-
-def _object(**properties: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }

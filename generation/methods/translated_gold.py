@@ -19,14 +19,13 @@ from itertools import groupby
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-import regex
-
 from ...projection.model_folders import NamedModel, named_model, require_train_extra
 from ...schema.errors import ReleaseError
 from ...schema.example import Example
 from ...schema.iob2 import OUTSIDE
 from ...schema.languages import Language, language
 from ...schema.methods import OFFLINE
+from ...sources.characters import blanks_for_controls
 from ...sources.gold import Gold
 from ...sources.word_splitting import split_words
 from ..calls import Call, Reply, canonical_json, sha256
@@ -45,9 +44,6 @@ TOGETHER = 128
 """Sentences of a block. What is under way when a run is stopped is translated again."""
 
 DECODING = ("beams", "temperature", "batch_size")
-
-# Control characters and the like, but for the two that join letters or keep them apart.
-_NOT_TEXT = regex.compile(r"[\p{C}--[\u200c\u200d]]", regex.VERSION1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,7 +405,7 @@ def translated_words(text: str, known: Collection[str]) -> list[str]:
         >>> translated_words("Dr. Bo bor i Thy.", {"Dr."})
         ['Dr.', 'Bo', 'bor', 'i', 'Thy', '.']
     """
-    return split_words(_NOT_TEXT.sub(" ", text), known)
+    return split_words(blanks_for_controls(text), known)
 
 
 def answers_by_step(by_step: Mapping[str, Callable[[], Answers]]) -> Answers:
