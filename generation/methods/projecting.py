@@ -10,7 +10,7 @@ from typing import Any
 
 from ...projection import scored
 from ...projection.methods import Projector, projector
-from ...projection.model_folders import NamedModel, named_model, require_train_extra
+from ...projection.model_folders import NamedModel, require_train_extra
 from ...projection.outcome import ParallelSentence, Projection
 from ...projection.scored import (
     NamedTagger,
@@ -327,8 +327,7 @@ def _translator(
     source, target = settings["source"], config.language.code
     model = translates
     if "model" in named:
-        name = named["model"].replace("{language}", target).replace("{source}", source)
-        model = named_model(name, named.get("revision"), beside=context.folder)
+        model = context.model(named["model"], named.get("revision"))
     if model is None:
         raise _wrong(
             context,

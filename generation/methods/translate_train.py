@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from itertools import groupby
 from typing import Any
 
 from ...projection.outcome import Alignment, ParallelSentence
 from ..calls import Call, canonical_json, sha256
 from .given_translations import KEY, GivenTranslations, gold_in_translation
 from .method import Answers, MethodContext, Reading
-from .offline_calls import SPLIT
+from .offline_calls import SPLIT, in_blocks
 from .projected_gold import (
     TRANSLATE,
     TranslatedGold,
@@ -47,9 +46,7 @@ def plan(context: MethodContext) -> Iterator[Call]:
             each sentence of the source.
     """
     work = _Work(context)
-    yield from work.gold.translation_calls
-    if work.gold.sentences is not None:
-        yield from work.projection_calls()
+    yield from work.gold.planned(work.projection_calls)
 
 
 def most_calls(context: MethodContext) -> Mapping[str, int]:
@@ -91,9 +88,7 @@ def check(context: MethodContext) -> None:
 def findings(context: MethodContext) -> Mapping[str, Any]:
     """Say where the sentences come from, and what became of them and of their entities, by type."""
     work = _Work(context)
-    replies = None
-    if work.gold.sentences is not None:
-        replies = context.rounds.answers(list(work.projection_calls()))
+    replies = work.gold.answered(work.projection_calls)
     projection = work.projecting.as_json()
     if replies is not None and work.projecting.translator is not None:
         read = [read_answer((reply and reply.text) or "") for reply in replies]
@@ -134,8 +129,7 @@ class _Work:
             *(VERSION, self.aligner.decides(), *self.projecting.decides()),
             *(self.gold.translated_by, self.gold.source.language.code, sha256(canonical_json(text))),
         ]
-        nothing = [None] * len(text)
-        return self.gold.further_calls(step=PROJECT, after=1, decides=decides, about=nothing, datapoints=1)
+        return self.gold.further_calls(step=PROJECT, after=1, decides=decides, datapoints=1)
 
     def projections(self, calls: Iterable[Call]) -> Iterator[str]:
         """Answer the calls of the second round.
@@ -149,8 +143,7 @@ class _Work:
             f"projected by {self.projecting.described}"
         )
         together = self.projecting.together
-        for block, asked in groupby(calls, key=lambda call: (call.index - len(sentences)) // together):
-            start = block * together
+        for start, asked in in_blocks(calls, together, first=len(sentences)):
             written = self._written(range(start, min(start + together, len(sentences))), operation)
             for call in asked:
                 yield written[call.index - len(sentences)]

@@ -19,7 +19,7 @@ from itertools import groupby
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from ...projection.model_folders import NamedModel, named_model, require_train_extra
+from ...projection.model_folders import NamedModel, require_train_extra
 from ...schema.errors import ReleaseError
 from ...schema.example import Example
 from ...schema.iob2 import OUTSIDE
@@ -155,9 +155,8 @@ def translation_settings(context: MethodContext) -> TranslationSettings:
                 hint="A multilingual model is told both languages by its own codes: "
                 f"`codes: {{{source}: …, {target}: …}}`.",
             )
-    name = value["model"].replace("{language}", target).replace("{source}", source)
     return TranslationSettings(
-        model=named_model(name, value.get("model_revision"), beside=context.folder),
+        model=context.model(value["model"], value.get("model_revision")),
         source=source,
         source_code=codes.get(source),
         target_code=codes.get(target),

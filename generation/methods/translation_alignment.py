@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from ...projection.model_folders import NamedModel, named_model
+from ...projection.model_folders import NamedModel
 from ...projection.neural_alignment import MODELS, NeuralAligner, load_encoder, require_transformers
 from ...projection.outcome import Alignment
 from ...projection.parallel_text import Pair, ParallelText
@@ -102,8 +102,7 @@ def word_aligner(context: MethodContext) -> WordAligner:
             )
     model = None
     if name != STATISTICAL:
-        model_name = _filled(context, value.get("aligner_model", MODELS[name]))
-        model = named_model(model_name, value.get("aligner_revision"), beside=context.folder)
+        model = context.model(value.get("aligner_model", MODELS[name]), value.get("aligner_revision"))
     return WordAligner(
         name=name,
         model=model,
@@ -118,7 +117,7 @@ def word_aligner(context: MethodContext) -> WordAligner:
 
 
 def _file(context: MethodContext, name: str) -> Path:
-    path = context.folder / _filled(context, name)
+    path = context.folder / context.filled(name)
     if not path.is_file():
         raise ReleaseError(
             f"{context.config.generator.method}.extra: there is no file {path}",
@@ -126,12 +125,6 @@ def _file(context: MethodContext, name: str) -> Path:
             hint="Paths in release.yaml are relative to that file; {language} and {source} are filled in.",
         )
     return path
-
-
-def _filled(context: MethodContext, name: str) -> str:
-    config = context.config
-    source = config.generator.method_settings["source"]
-    return name.replace("{language}", config.language.code).replace("{source}", source)
 
 
 def _sha256(path: Path) -> str:
