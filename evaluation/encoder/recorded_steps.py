@@ -2,7 +2,8 @@
 
 A step of a large encoder is thousands of small pieces of work, and to ask for each takes longer than to do
 it. A CUDA graph is asked for once. It computes in the same memory every time, on batches of one shape; so
-there is one for each shape that comes often, all in one pool of memory. What is computed is the same.
+there is one for each shape that comes often, all in one pool of memory. What is computed is the
+same but for rounding: a library may choose another way for a batch whose padding it cannot look at.
 """
 
 from __future__ import annotations
