@@ -29,6 +29,7 @@ from .freezing import freeze
 from .heads import WordModel
 from .recorded_steps import CudaGraphs, RecordedSteps, Step
 from .settings import EncoderSettings
+from .training_state import TrainingState
 from .vocabulary_trimming import decayed
 
 # What transformers' Trainer exempts from weight decay, by name.
@@ -48,7 +49,7 @@ class FineTuning:
         best_epoch: The epoch whose weights were kept, where epochs were validated.
         validation_f1: What validation gave after each epoch.
         losses: The loss at each step.
-        not_recorded: Why steps were not recorded, where the settings ask for it and a GPU is there.
+        not_recorded: Why steps were no longer recorded, where the settings ask for it and a GPU is there.
     """
 
     model: WordModel
@@ -82,7 +83,7 @@ class FineTuning:
         optimizer = self._optimizer(can_be_recorded=graphs is not None)
         learn: Step = partial(self._learn, optimizer)
         if graphs is not None:
-            learn = RecordedSteps(learn, graphs.record)
+            learn = RecordedSteps(learn, graphs.record, TrainingState(optimizer))
         steps = steps_of(len(windows), settings)
         order = torch.Generator().manual_seed(settings.seed)
         # After everything that draws numbers while a model is made: dropout must not depend on that.
@@ -143,17 +144,14 @@ class FineTuning:
         labels: torch.Tensor,
         wanted: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        try:
-            with computing(self.settings, subwords.device):
-                logits = self.model(subwords, attention, owners)
-            loss = _loss(logits.float(), labels, wanted)
-            loss.backward()
-            if self.settings.longest_gradient is not None:
-                _clip(self.model.parameters(), self.settings.longest_gradient)
-            optimizer.step()
-        finally:
-            # Also where recording fails: such gradients lie in memory that is no more.
-            optimizer.zero_grad()
+        with computing(self.settings, subwords.device):
+            logits = self.model(subwords, attention, owners)
+        loss = _loss(logits.float(), labels, wanted)
+        loss.backward()
+        if self.settings.longest_gradient is not None:
+            _clip(self.model.parameters(), self.settings.longest_gradient)
+        optimizer.step()
+        optimizer.zero_grad()
         return loss.detach()
 
     def _optimizer(self, *, can_be_recorded: bool) -> torch.optim.Optimizer:

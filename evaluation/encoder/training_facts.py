@@ -16,7 +16,7 @@ class TrainingFacts:
         losses: The loss at each step of the optimizer; a saved tagger does not keep them.
         precision: `fp32` or `bf16`: what was computed with, which a machine without bf16 decides too.
         device: `cpu` or the kind of accelerator.
-        not_recorded: Why steps were not recorded though they should have been; training took longer for it.
+        not_recorded: Why steps were no longer recorded, where the settings ask for it.
     """
 
     epochs: int | None = None
