@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import groupby
 
-from ..release import Config
+from ..release import Config, Release
+from ..schema.methods import OFFLINE
+from .budget import CallPrice
 from .engines import engine_of
 from .journal import Journal, Paid
 
@@ -65,3 +67,22 @@ def account_of(config: Config, journal: Journal) -> Account:
                 seconds = (seconds or 0.0) + paid.seconds
         unknown += is_unknown
     return Account(ConfigCost(known, unknown) if has_prices else None, seconds)
+
+
+def spent_on(release: Release, journal: Journal) -> float:
+    """Return what all calls of a release have cost so far, at most.
+
+    Each cost what the release's prices were when its reply came. A reply of a time when it had none is priced
+    by those of now: `max_cost` is about all that was paid.
+    """
+    spent = journal.spent()
+    counted: set[int] = set()
+    for config in release.configs:
+        if config.generator.prices is None or config.generator.engine in ("recorded", OFFLINE):
+            continue
+        price = CallPrice(config, engine_of(config).price_share, limited=False)
+        for number, call, reply in journal.unpriced(config.name):
+            if number not in counted:
+                counted.add(number)
+                spent += price.of(call, reply).at_most or 0.0
+    return spent

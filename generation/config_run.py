@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
+from functools import partial
 from itertools import islice
 
 from ..release import Config, Release
@@ -18,6 +20,7 @@ from .journal import Journal
 from .methods import METHODS, Answers, MethodContext
 from .plan import method_context
 from .rounds import Rounds
+from .under_way import UnderWay
 from .watching import Outcome, Watcher
 
 REPLAYS = "recorded"
@@ -34,6 +37,7 @@ class ConfigRun:
         budget: What may be spent.
         watcher: Told how the run goes.
         gold: Gold data that was read, by language code.
+        under_way: What the configs of this run have under way.
 
     Attributes:
         config: The config.
@@ -54,6 +58,7 @@ class ConfigRun:
         budget: Budget,
         watcher: Watcher,
         gold: dict[str, Gold],
+        under_way: UnderWay,
     ) -> None:
         self.config = config
         self.outcomes: dict[Outcome, int] = {"answered": 0, "failed": 0}
@@ -66,6 +71,7 @@ class ConfigRun:
         self._watcher = watcher
         self._replays = config.generator.engine == REPLAYS
         self._memory = _Memory(journal, config.name)
+        self._under_way = under_way
         self._began: int | None = None
         engine = engine_of(config)
         self._limited = budget.limit is not None and config.generator.engine not in (REPLAYS, OFFLINE)
@@ -77,9 +83,29 @@ class ConfigRun:
                 stopping=watcher.stopping,
                 spending=self,
                 memory=self._memory,
-                answering=lambda: _answering(method_context(config, release, gold, Rounds(journal))),
+                answering=lambda: _answering(
+                    replace(
+                        method_context(config, release, gold, Rounds(journal)),
+                        preparing=partial(watcher.preparing, config.name),
+                    )
+                ),
             )
         )
+
+    def take_over(self, running: Collection[str]) -> None:
+        """Go on with what was handed over for configs that are not run now, if it answers calls of this one.
+
+        That is how a generator is renamed while its calls are under way, and none of them is paid for twice.
+
+        Args:
+            running: Names of the configs that are run now.
+        """
+        self._journal.take_over(self.config.name, running)
+
+    @property
+    def has_handed_over(self) -> bool:
+        """Whether something that was handed over is to be fetched."""
+        return bool(self._memory.read())
 
     def check(self) -> None:
         """Look whether the config can be asked for, before anything is spent on any.
@@ -91,7 +117,7 @@ class ConfigRun:
         if self._limited:
             for call in islice(self._journal.pending(self.config.name), 1):
                 self._price.at_most(call)
-        if self._memory.read() and not isinstance(self._engine, SubmittingEngine):
+        if self.has_handed_over and not isinstance(self._engine, SubmittingEngine):
             raise ReleaseError(
                 f"another engine has handed over calls of this config; `{self.config.generator.engine}` "
                 "cannot fetch the answers, and would pay for them again",
@@ -107,7 +133,7 @@ class ConfigRun:
             DataError, EngineError, KeyboardInterrupt: As `generate` does.
         """
         if isinstance(self._engine, SubmittingEngine) and self._has_work:
-            self._engine.submit(self._affordable(self._untried()), self)
+            self._engine.submit(self._handed_out(), self)
 
     def ask(self) -> None:
         """Ask for every planned call that has no answer, as far as the money goes.
@@ -130,14 +156,21 @@ class ConfigRun:
         # is left then pays for others.
         while self._asked > before:
             before = self._asked
-            self._engine.run(self._affordable(self._untried()), self)
+            self._engine.run(self._handed_out(), self)
             self._budget.forget_promises(self.config.name)
             if not self._limited:
                 return
         self.beyond_max_cost = sum(1 for _ in self._untried())
 
     def _untried(self) -> Iterator[Call]:
-        return self._journal.pending(self.config.name, untried_since=self._began)
+        pending = self._journal.pending(self.config.name, untried_since=self._began)
+        return self._under_way.left_to(self.config.name, pending)
+
+    def _handed_out(self) -> Iterator[Call]:
+        calls = self._budget.affordable(self._untried(), self._price) if self._limited else self._untried()
+        for call in self._under_way.begin_each(self.config.name, calls):
+            self._journal.check_room()
+            yield call
 
     def __call__(self, call: Call, reply: Reply) -> None:
         """Keep a reply; see `Record`."""
@@ -151,6 +184,7 @@ class ConfigRun:
         ]
         self._journal.record_all(costed)
         for call, reply, cost in costed:
+            self._under_way.end(call.key)
             self._budget.settle(call, cost)
             self.cost += cost.known or 0.0
             outcome: Outcome = "failed" if reply.error else "answered"
@@ -164,19 +198,22 @@ class ConfigRun:
 
     def under_way(self, call: Call) -> None:
         """Count a call as sent; see `Spending`."""
+        self._under_way.begin(self.config.name, call.key)
         self._budget.count_as_sent(call, self._price)
-
-    def _affordable(self, calls: Iterable[Call]) -> Iterator[Call]:
-        return self._budget.affordable(calls, self._price) if self._limited else iter(calls)
 
     @property
     def _has_work(self) -> bool:
-        return any(self._to_ask().values()) or bool(self._memory.read())
+        return any(self._to_ask().values()) or self.has_handed_over
 
     def _to_ask(self) -> dict[str, int]:
+        pending = self._journal.pending(self.config.name)
+        elsewhere = Counter(call.split for call in self._under_way.elsewhere(self.config.name, pending))
         return {
+            split: count.planned
+            - count.answered
+            - elsewhere[split]
             # What a recording does not hold will not be in it the next time either.
-            split: count.planned - count.answered - (count.failed if self._replays else self._failed[split])
+            - (count.failed if self._replays else self._failed[split])
             for split, count in self._journal.progress(self.config.name).items()
         }
 

@@ -23,6 +23,7 @@ from .calls import Call, canonical_json
 from .engines import engine_of
 from .formats import FORMATS, render_datapoint
 from .journal import Journal
+from .methods.few_shot_tagging_prompts import LISTED, listed_sentence
 
 # So many answers say what an answer takes; older ones would add time and nothing else.
 _MEASURED_AT_MOST = 500
@@ -266,7 +267,7 @@ class Estimator:
         step = max(1, len(examples) // _EXAMPLES_AT_MOST)
         texts = list(
             as_answered(
-                self._format if self._format in FORMATS else "spans",
+                self._format if self._format in (*FORMATS, LISTED) else "spans",
                 examples[::step],
                 self._gold.labels,
                 structured=call.schema is not None,
@@ -313,7 +314,10 @@ def as_answered(
     format_: str, examples: Iterable[Example], labels: LabelSet, *, structured: bool
 ) -> Iterator[str]:
     """Yield examples as an answer has them: where a server enforces a schema, pairs are objects."""
-    for example in examples:
+    for number, example in enumerate(examples, 1):
+        if format_ == LISTED:
+            yield canonical_json(listed_sentence(number, example))
+            continue
         if structured and format_ == "pairs":
             pairs = zip(example.tokens, example.ner_tags, strict=True)
             yield canonical_json({"words": [{"token": token, "label": label} for token, label in pairs]})

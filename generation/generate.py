@@ -7,14 +7,16 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..release import Config, Release
+from ..schema.methods import OFFLINE
 from ..sources.gold import Gold
-from .accounts import ConfigCost, account_of
+from .accounts import ConfigCost, account_of, spent_on
 from .budget import Budget
 from .config_run import REPLAYS, ConfigRun
 from .journal import Journal, Progress
 from .methods import METHODS
 from .plan import chosen_configs, planned_calls
 from .rounds import Rounds
+from .under_way import UnderWay
 from .watching import Unwatched, Watcher
 
 
@@ -117,18 +119,26 @@ def generate(
     """
     configs = chosen_configs(release, only)
     with Journal(release.journal) as journal, journal.only_this_process():
-        budget = Budget(release.max_cost, journal.spent())
+        budget = Budget(release.max_cost, spent_on(release, journal))
         gold: dict[str, Gold] = {}
         told = watcher or Unwatched()
-        runs = [ConfigRun(config, release, journal, budget, told, gold) for config in configs]
+        under_way = UnderWay()
+        runs = [ConfigRun(config, release, journal, budget, told, gold, under_way) for config in configs]
         rounds = Rounds(journal, settle=True)
         for config, calls in planned_calls(release, configs, gold, rounds):
+            before = journal.answered_keys(config.name)
             journal.plan(config.name, calls)
+            set_aside = before - journal.answered_keys(config.name)
+            if set_aside and config.generator.engine not in (REPLAYS, OFFLINE):
+                told.set_aside(config.name, len(set_aside))
+        for run in runs:
+            run.take_over([config.name for config in configs])
         to_ask = runs
         while to_ask:
             for run in to_ask:
                 run.check()
-            for run in to_ask:
+            # First what former processes left: what is under way there is not handed over by another config.
+            for run in sorted(to_ask, key=lambda run: not run.has_handed_over):
                 run.submit()
             for run in to_ask:
                 run.ask()

@@ -18,12 +18,14 @@ from ..schema.iob2 import OUTSIDE
 from ..schema.methods import METHODS as KEYS
 from ..schema.validation import nearest
 from ..sources.gold import Gold
+from .accounts import spent_on
 from .budget import Budget
 from .config_run import ConfigRun
 from .journal import Journal
 from .methods.few_shot_tagging import plan_gold
 from .methods.few_shot_tagging_answers import NOT_ANSWERED, read_tagging
 from .plan import method_context
+from .under_way import UnderWay
 from .watching import Unwatched, Watcher
 
 METHOD = "few_shot_tagging"
@@ -77,13 +79,14 @@ def tag_gold(
     """
     configs = tagging_configs(release, generator)
     with Journal(release.journal) as journal, journal.only_this_process():
-        budget = Budget(release.max_cost, journal.spent())
+        budget = Budget(release.max_cost, spent_on(release, journal))
         gold: dict[str, Gold] = {}
         for config in configs:
             tagging = _as_tagger(config, split)
             context = method_context(tagging, release, gold)
             journal.plan(tagging.name, plan_gold(context, split))
-            run = ConfigRun(tagging, release, journal, budget, watcher or Unwatched(), gold)
+            run = ConfigRun(tagging, release, journal, budget, watcher or Unwatched(), gold, UnderWay())
+            run.take_over([tagging.name])
             run.check()
             run.submit()
             run.ask()

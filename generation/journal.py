@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -26,6 +27,9 @@ from .calls import Call, Reply, canonical_json
 
 VERSION = 3
 BUSY_SECONDS = 30.0
+
+LEAST_ROOM = 32 << 20
+"""Bytes that must be free on the disk before another call is asked: room for the answers under way."""
 
 # Calls read at a time: enough to keep a server busy, and little memory.
 _PAGE = 256
@@ -103,12 +107,16 @@ _IS_TRIED = "EXISTS (SELECT 1 FROM replies WHERE replies.key = plan.key)"
 
 _LAST_ERROR = "SELECT error FROM replies WHERE replies.key = plan.key ORDER BY id DESC LIMIT 1"
 
+_REPLY_COLUMNS = (
+    *("raw", "text", "model", "usage", "finish_reason", "error"),
+    *("started", "finished", "lost_attempts"),
+)
+
 # A request's first answer, which a further one never replaces; where there is none, its last failure.
-_REPLY = """
-    SELECT raw, text, model, usage, finish_reason, error, started, finished, lost_attempts
-    FROM replies WHERE key = ?
-    ORDER BY error IS NOT NULL, CASE WHEN error IS NULL THEN id ELSE -id END LIMIT 1
-"""
+_REPLY = (
+    f"SELECT {', '.join(_REPLY_COLUMNS)} FROM replies WHERE key = ? "  # noqa: S608
+    "ORDER BY error IS NOT NULL, CASE WHEN error IS NULL THEN id ELSE -id END LIMIT 1"
+)
 
 _OF_CONFIG = "replies.key IN (SELECT key FROM plan WHERE config = ?)"
 
@@ -120,7 +128,7 @@ _REASON = """
 
 _HINTS = {
     sqlite3.SQLITE_NOTADB: "Is this another file? Move it away to begin a new journal.",
-    sqlite3.SQLITE_CORRUPT: "Restore a copy, or recover what it holds with `sqlite3 FILE .recover`.",
+    sqlite3.SQLITE_CORRUPT: "Restore a copy, or recover what is left: `sqlite3 FILE .recover | sqlite3 NEW`.",
     sqlite3.SQLITE_FULL: "Make room, then run the same command again: what was answered is not asked again.",
     sqlite3.SQLITE_BUSY: "Another process is writing to it: wait for that one, then run the command again.",
     sqlite3.SQLITE_READONLY: "Its file and its folder must be writable.",
@@ -180,6 +188,14 @@ class Journal:
         """
         self.path = path
         self._writing = threading.RLock()
+        self._lock_path = path.with_name(f"{path.name}.lock")
+        # A process that has generated has written to it; an empty file is what a crash of the disk left.
+        if self._lock_path.exists() and path.exists() and not path.stat().st_size:
+            raise DataError(
+                "the journal is an empty file, and it was not",
+                where=str(path),
+                hint="Restore a copy, or remove it to begin a new one, which asks for everything again.",
+            )
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -328,12 +344,28 @@ class Journal:
         return {split: found[split] for split in SPLITS if split in found}
 
     def spent(self) -> float:
-        """Return what all replies together have cost at most, by the prices that the release had."""
+        """Return what all replies together have cost at most, by the prices that the release had.
+
+        Replies of a time when it had none are left out; `unpriced` has them.
+        """
         with self._explained():
             (spent,) = self._database.execute(
                 "SELECT total(coalesce(cost_at_most, cost)) FROM replies"
             ).fetchone()
         return spent
+
+    def unpriced(self, config: str) -> Iterator[tuple[int, Call, Reply]]:
+        """Yield the replies to a config's calls that came when no prices were known, each with its `id`."""
+        columns = ", ".join(f"replies.{name}" for name in _REPLY_COLUMNS)
+        found = (
+            f"SELECT replies.id, {columns}, planned.* FROM ({_PLANNED} WHERE config = ?) AS planned "  # noqa: S608
+            "JOIN replies USING (key) WHERE cost_at_most IS NULL AND cost IS NULL AND started > 0"
+        )
+        with self._explained():
+            for number, *row in self._database.execute(found, (config,)):
+                reply = _reply(tuple(row[: len(_REPLY_COLUMNS)]))
+                if reply is not None:
+                    yield number, _call(tuple(row[len(_REPLY_COLUMNS) :])), reply
 
     def paid(self, config: str) -> Iterator[Paid]:
         """Yield all replies to a config's calls, failed and further ones too, call by call."""
@@ -377,6 +409,15 @@ class Journal:
             rows = self._database.execute(found, (config, most, config)).fetchall()
         for usage, *planned in rows:
             yield _call(tuple(planned)), json.loads(usage)
+
+    def answered_keys(self, config: str) -> set[str]:
+        """Return the keys of the calls in a config's plan that have an answer."""
+        with self._explained():
+            rows = self._database.execute(
+                f"SELECT key FROM plan WHERE config = ? AND {_IS_ANSWERED}",  # noqa: S608
+                (config,),
+            )
+            return {key for (key,) in rows}
 
     def is_answered(self, key: str) -> bool:
         """Say whether a request has an answer, whatever plan it belongs to."""
@@ -452,6 +493,41 @@ class Journal:
                     "INSERT INTO memory VALUES (?, ?, CAST(? AS TEXT))", (config, name, _encode(text))
                 )
 
+    def check_room(self) -> None:
+        """Make sure that there is room on the disk for answers that are yet to come.
+
+        Raises:
+            DataError: If the disk is nearly full: what could not be kept would be paid for in vain.
+        """
+        with suppress(OSError):
+            disk = shutil.disk_usage(self.path.parent)
+            if disk.total and disk.free < LEAST_ROOM:
+                raise DataError(
+                    f"the disk is nearly full ({disk.free / 1e6:,.0f} MB are free), and answers that it has "
+                    "no room for would be lost",
+                    where=str(self.path),
+                    hint=_HINTS[sqlite3.SQLITE_FULL],
+                )
+
+    def take_over(self, config: str, running: Collection[str]) -> None:
+        """Give a config what is remembered for others whose plans share calls without an answer with its own.
+
+        Args:
+            config: The config.
+            running: Configs that keep what is theirs.
+        """
+        with self._explained():
+            remembered = self._database.execute("SELECT DISTINCT config FROM memory ORDER BY config")
+            others = [name for (name,) in remembered if name not in running]
+        for other in others:
+            with self.transaction():
+                self._database.execute(
+                    f"UPDATE memory SET config = ? WHERE config = ? AND EXISTS (SELECT 1 FROM plan "  # noqa: S608
+                    f"WHERE config = ? AND NOT {_IS_ANSWERED} "
+                    "AND key IN (SELECT key FROM plan WHERE config = ?))",
+                    (config, other, config, other),
+                )
+
     @contextmanager
     def only_this_process(self) -> Iterator[None]:
         """Keep every other process from asking for the calls of this journal: two would pay twice.
@@ -461,7 +537,7 @@ class Journal:
         """
         from filelock import FileLock, Timeout
 
-        lock = FileLock(f"{self.path}.lock", timeout=0)
+        lock = FileLock(self._lock_path, timeout=0)
         try:
             lock.acquire()
         except Timeout as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +12,7 @@ from ..schema.errors import WrongUsageError
 from ..schema.methods import OFFLINE
 from ..schema.validation import nearest
 from ..sources.gold import Gold, load_gold
+from .accounts import spent_on
 from .calls import Call
 from .engines import endpoint, recorded
 from .estimate import Estimate, Estimator, Range, Room
@@ -62,6 +63,8 @@ class ConfigPlan:
         splits: The calls, by split.
         first_prompt: The first prompt as it would be sent; None for recorded responses.
         estimate: What the calls that a run would ask for are expected to take; None for recorded responses.
+        set_aside: Answers of a model to calls of the former plan that this one does not have. They stay in
+            the journal, and the dataset is made without them.
     """
 
     method: str
@@ -73,6 +76,7 @@ class ConfigPlan:
     splits: Mapping[str, SplitPlan]
     first_prompt: str | None
     estimate: Estimate | None
+    set_aside: int
 
     def as_json(self) -> dict[str, Any]:
         """Return the plan as `--json` prints it."""
@@ -97,6 +101,7 @@ class ConfigPlan:
             },
             "first_prompt": self.first_prompt,
             "estimate": self.estimate and self.estimate.as_json(),
+            "set_aside": self.set_aside,
         }
 
 
@@ -153,8 +158,7 @@ def plan_summary(release: Release, *, only: Collection[str] | None = None) -> Pl
     configs = chosen_configs(release, only)
     gold: dict[str, Gold] = {}
     with Journal(release.journal) if release.journal.exists() else nullcontext() as journal:
-        is_answered = journal.is_answered if journal else _never
-        spent = journal.spent() if journal else 0.0
+        spent = spent_on(release, journal) if journal else 0.0
         room = Room(None if release.max_cost is None else release.max_cost - spent)
         plans = {}
         rounds = Rounds(journal)
@@ -164,7 +168,7 @@ def plan_summary(release: Release, *, only: Collection[str] | None = None) -> Pl
                 of_language = gold[config.language.code]
                 estimator = Estimator(config, release, journal, format_=format_, gold=of_language, room=room)
             most = most_calls(config, release, gold, rounds)
-            plans[config.name] = _config_plan(config, calls, is_answered, estimator, most)
+            plans[config.name] = _config_plan(config, calls, journal, estimator, most)
         return PlanSummary(plans, release.currency, spent, release.max_cost)
 
 
@@ -308,18 +312,20 @@ def most_calls(config: Config, release: Release, gold: dict[str, Gold], rounds: 
 def _config_plan(
     config: Config,
     calls: Iterator[Call],
-    is_answered: Callable[[str], bool],
+    journal: Journal | None,
     estimator: Estimator | None,
     most: Mapping[str, int],
 ) -> ConfigPlan:
     generator = config.generator
     splits: dict[str, SplitPlan] = {}
     first_prompt = None
+    answered_before = journal.answered_keys(config.name) if journal and estimator else set()
     for call in calls:
         before = splits.get(call.split) or SplitPlan(
             generator.seeds_from[call.split] if call.seed_ids else None, 0, 0, 0, 0
         )
-        answered = is_answered(call.key)
+        answered = journal is not None and journal.is_answered(call.key)
+        answered_before.discard(call.key)
         if estimator is not None and not answered:
             estimator.add(call)
         characters = 0 if answered else sum(len(message["content"]) for message in call.messages)
@@ -345,8 +351,5 @@ def _config_plan(
         splits=splits,
         first_prompt=first_prompt,
         estimate=estimator.estimate(sum(plan.later for plan in splits.values())) if estimator else None,
+        set_aside=len(answered_before),
     )
-
-
-def _never(_key: str) -> bool:
-    return False

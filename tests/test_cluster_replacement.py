@@ -1,6 +1,9 @@
 import gzip
 import json
+import os
 import struct
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -304,6 +307,25 @@ def test_generated_and_built_it_is_a_dataset(tmp_path):
     gold = {tuple(e.tokens) for split in DANISH for e in gold_of(release, "da", split)}
     assert len(rows) > 12
     assert not gold & {tuple(row["tokens"]) for row in rows}
+
+
+def test_after_generating_a_plan_makes_no_clusters(tmp_path):
+    release = release_of(tmp_path, vectors="da.vec", clusters=2)
+    path = write_vectors(tmp_path / "da.vec", "text")
+    script = "import sys, pathlib; from synthner.generation.generate import generate; "
+    script += "from synthner.release import read_release; generate(read_release(pathlib.Path(sys.argv[1])))"
+    subprocess.run([sys.executable, "-c", script, str(release.path)], check=True)
+    # The same file to the eye, and none that vectors could be read from.
+    status = path.stat()
+    path.write_bytes(b"x" * status.st_size)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    split = plan_summary(release).configs["da_swap"].splits["train"]
+    os.utime(path)
+
+    assert split.calls == split.answered
+    with pytest.raises(DataError, match="does not say how many words"):
+        plan_summary(release)
 
 
 def test_nothing_is_made_anew_unless_what_decides_it_changes(tmp_path):

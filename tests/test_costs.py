@@ -14,10 +14,11 @@ import pytest
 
 from synthner.builders.build import build
 from synthner.cards.dataset_card import write_card
-from synthner.generation.estimate import guess_tokens
+from synthner.generation.estimate import Range, guess_tokens
 from synthner.generation.generate import generate, status
 from synthner.generation.journal import Journal
 from synthner.generation.plan import PlanSummary, plan_summary
+from synthner.generation.watching import Unwatched
 from synthner.release import Release, read_release
 from synthner.schema.errors import ReleaseError
 from synthner.tests.chat_server import ChatServer, Fault, completion, refusal
@@ -168,6 +169,30 @@ def test_fewer_datapoints_and_a_shorter_format_take_less(tmp_path):
 
     assert answers(datapoints=1) == pytest.approx(answers() / 5)
     assert answers(format="spans") < answers(format="paper") < answers(format="pairs")
+
+
+def test_labels_are_listed_in_fewer_tokens_than_marked_sentences_have(tmp_path):
+    (tmp_path / "text.txt").write_text(
+        "".join(
+            f"Åse Lind og hendes søster kom først hjem til Thy i {year} .\n" for year in range(1900, 1950)
+        ),
+        encoding="utf-8",
+    )
+
+    def answers(structured: bool) -> Range:
+        asked = {"base_url": "http://127.0.0.1:9/v1", "structured_output": structured}
+        tagging = {"method": "few_shot_tagging", "few_shot_tagging": {"text": "text.txt"}, "openai": asked}
+        release = write_release(tmp_path, {"gpt": tagging})
+        estimate = plan_summary(release).configs["da_gpt"].estimate
+        assert estimate
+        return estimate.answer_tokens
+
+    # What is listed is the names and their types, whatever else stands in the sentences.
+    listed = guess_tokens(
+        '{"sentence":10,"mentions":[{"text":"Åse Lind","type":"PER"},{"text":"Thy","type":"LOC"}]}'
+    )
+    assert answers(structured=True).low == pytest.approx(50 * listed.low, rel=0.2)
+    assert answers(structured=True) != answers(structured=False)
 
 
 def test_with_answers_tokens_are_measured(tmp_path, server):
@@ -369,7 +394,7 @@ def test_without_prices_a_run_says_nothing_of_costs(tmp_path, server):
 
 
 def test_the_watcher_hears_what_each_call_cost(tmp_path, server):
-    class Listening:
+    class Listening(Unwatched):
         def __init__(self) -> None:
             self.heard: list[float | None] = []
 

@@ -5,11 +5,13 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
 
 from synthner.generation.calls import Reply
+from synthner.generation.engines import openai, retry
 from synthner.generation.engines.retry import backoff, retry_after
 from synthner.generation.generate import generate
 from synthner.generation.journal import Journal
@@ -302,18 +304,30 @@ def test_a_server_of_ones_own_needs_no_key(tmp_path, server, monkeypatch):
         pytest.param(
             completion("\ud800".encode("utf-8", "replace").decode() + "\0"), "?\0", "stop", id="NUL"
         ),
+        pytest.param(b"\xef\xbb\xbf" + completion("{}"), "{}", "stop", id="byte order mark"),
+        pytest.param(
+            completion("a-z").replace(b"-", b"\xff"), "a\udcffz", "stop", id="a byte that is no UTF-8"
+        ),
+        pytest.param(
+            completion("{}").replace(b'"prompt_tokens": 11', b'"prompt_tokens": ' + 400 * b"9"),
+            "{}",
+            "stop",
+            id="a count that no number holds",
+        ),
     ],
 )
 def test_whatever_was_paid_for_is_an_answer(tmp_path, server, body, text, finish_reason):
     server.answer = lambda _number: body
-    release = release_for(tmp_path, server, calls=1)
+    release = release_for(tmp_path, server, calls=1, prices={"input": 2, "output": 8})
 
     assert generate(release).answered == 1
 
     (reply,) = replies(release)
     assert reply
     assert (reply.text, reply.finish_reason, reply.error) == (text, finish_reason, None)
-    assert json.loads(reply.raw) == json.loads(body)
+    assert len(server.received) == 1
+    sent = body.decode("utf-8", "surrogateescape")
+    assert json.loads(reply.raw.removeprefix("\ufeff")) == json.loads(sent.removeprefix("\ufeff"))
 
 
 def test_calls_run_side_by_side_and_no_more_than_told(tmp_path, server):
@@ -343,11 +357,65 @@ def test_calls_run_side_by_side_and_no_more_than_told(tmp_path, server):
         pytest.param("nan", None, id="nan"),
         pytest.param("inf", None, id="inf"),
         pytest.param("Wed, 99 Oct 2015 99:28:00 GMT", None, id="no date"),
+        pytest.param(f"Mon, 01 Jan {20 * '9'} 00:00:00 GMT", None, id="a year that no number holds"),
+        pytest.param("Wed, 21 Oct 2015 07:28:00 +99999999999999", None, id="an offset that no number holds"),
         pytest.param("", None, id="empty"),
     ],
 )
 def test_retry_after_is_read_without_trust(value, seconds):
     assert retry_after({"retry-after": value}) == seconds
+
+
+def test_a_date_to_wait_for_is_read_by_the_clock_of_the_server():
+    """The clock here may be hours behind: that is no reason to wait for hours, or to give the run up."""
+    ahead = datetime.now(UTC) + timedelta(hours=5)
+    until = format_datetime(ahead + timedelta(seconds=30), usegmt=True)
+
+    assert retry_after({"retry-after": until, "date": format_datetime(ahead, usegmt=True)}) == 30
+    assert retry_after({"retry-after": until, "date": "today"}) == pytest.approx(5 * 3600 + 30, abs=5)
+
+
+def test_what_arrived_of_an_answer_that_broke_off_is_kept_with_the_failure(tmp_path, server, monkeypatch):
+    monkeypatch.setattr(retry, "FIRST_DELAY", 0.01)
+    body = completion("ærlig talt " * 50)
+    server.fault = lambda _number: Fault(body=body, cut_at=300)
+    release = release_for(tmp_path, server, calls=1)
+
+    assert generate(release).failed == 1
+
+    (reply,) = replies(release)
+    assert reply
+    assert reply.raw == body[:300].decode()
+
+
+class _OneByOne(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        time.sleep(1)
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(completion())
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        pass
+
+
+class _WithoutAQueue(HTTPServer):
+    request_queue_size = 0
+
+
+def test_a_server_that_has_no_room_for_all_is_there_all_the_same(tmp_path, monkeypatch):
+    """It answers one by one, and who waits outside waits longer than a connection may take."""
+    monkeypatch.setattr(openai, "CONNECT_SECONDS", 0.4)
+    monkeypatch.setattr(retry, "FIRST_DELAY", 0.2)
+    one_by_one = _WithoutAQueue(("127.0.0.1", 0), _OneByOne)
+    threading.Thread(target=one_by_one.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{one_by_one.server_address[1]}/v1"
+    release = write_release(tmp_path, {"gpt": server_settings(address, 4)})
+
+    assert generate(release).answered == 4
+    one_by_one.shutdown()
+    one_by_one.server_close()
 
 
 def test_the_wait_doubles_up_to_a_limit():

@@ -621,3 +621,44 @@ def test_the_key_is_never_written_even_if_the_server_sends_it_back(tmp_path, ser
     assert texts(release) == ["your key is [key]", None]
     for path in tmp_path.rglob("*"):
         assert path.is_dir() or KEY.encode() not in path.read_bytes(), path
+
+
+def test_two_generators_that_ask_the_same_pay_once(tmp_path, server):
+    generator = {
+        "engine": "openai_batch",
+        "calls": {"train": 6},
+        "openai_batch": {"base_url": server.base_url},
+    }
+    release = write_release(tmp_path, {"gpt": generator, "curated": {**generator, "curation": True}})
+
+    summary = generate(release)
+
+    assert len(server.submitted()) == len(set(server.submitted())) == 6
+    assert [config.splits["train"].answered for config in summary.configs.values()] == [6, 6]
+
+
+def test_what_is_under_way_for_one_generator_no_other_one_asks_for(tmp_path, server):
+    batch = {"engine": "openai_batch", "calls": {"train": 6}, "openai_batch": {"base_url": server.base_url}}
+    server.holds = ("look", "before")
+    killed_while_held(write_release(tmp_path, {"gpt": batch}), server)
+    one_by_one = {"calls": {"train": 6}, "openai": {"base_url": server.base_url}}
+
+    summary = generate(write_release(tmp_path, {"a": one_by_one, "b": batch, "gpt": batch}))
+
+    assert server.steps["create"] == 2  # all batches; every other POST would count as one
+    assert [config.splits["train"].answered for config in summary.configs.values()] == [6, 6, 6]
+
+
+def test_a_generator_can_be_renamed_while_its_batches_are_under_way(tmp_path, server):
+    generator = {
+        "engine": "openai_batch",
+        "calls": {"train": 6},
+        "openai_batch": {"base_url": server.base_url},
+    }
+    server.holds = ("look", "before")
+    killed_while_held(write_release(tmp_path, {"gpt": generator}), server)
+
+    summary = generate(write_release(tmp_path, {"new": generator}))
+
+    assert counts(summary) == (6, 0)
+    assert len(server.submitted()) == 6

@@ -3,19 +3,25 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from synthner.generation import journal
 from synthner.generation.generate import generate, status
 from synthner.generation.journal import Journal, Progress
 from synthner.generation.plan import plan_summary
+from synthner.generation.watching import Unwatched
 from synthner.release import Release
 from synthner.schema.errors import DataError, EngineError, ReleaseError, WrongUsageError
-from synthner.tests.chat_server import ChatServer, completion, refusal
+from synthner.tests.chat_server import ChatServer, Fault, completion, refusal
+from synthner.tests.in_process import done
 from synthner.tests.small_release import server_settings, write_release
 
 # `generate` in a process of its own, which tests can stop in every way a process can be stopped.
@@ -62,8 +68,14 @@ def release_for(folder: Path, server: ChatServer, calls: int = 12, **settings) -
 
 
 def answered(release: Release, config: str = "da_gpt") -> list[int]:
-    with Journal(release.journal) as journal:
-        return [call.index for call, reply in journal.answers(config) if reply and reply.error is None]
+    with Journal(release.journal) as kept:
+        return [call.index for call, reply in kept.answers(config) if reply and reply.error is None]
+
+
+def lost_attempts(release: Release) -> list[int]:
+    with Journal(release.journal) as kept:
+        replies = [reply for _, reply in kept.answers("da_gpt") if reply]
+    return [reply.lost_attempts for reply in replies if reply.lost_attempts]
 
 
 def prompts(server: ChatServer) -> list[str]:
@@ -131,6 +143,56 @@ def test_the_second_interrupt_waits_for_nothing(tmp_path, server):
 
     assert (process.returncode, output) == (130, "interrupted\n"), errors
     assert len(answered(release)) == 5
+    # They may be paid for, and that is told.
+    assert lost_attempts(release) == [1, 1]
+
+
+def test_an_attempt_that_was_lost_is_told_though_the_run_stops_before_another_one(tmp_path, server):
+    server.fault = lambda number: Fault(drop=True) if number == 0 else refusal(401, "no such key")
+    release = release_for(tmp_path, server, openai={"concurrency": 1})
+
+    with pytest.raises(EngineError, match="does not accept the key"):
+        generate(release)
+
+    assert lost_attempts(release) == [1]
+
+
+def test_what_is_under_way_is_kept_though_the_rest_of_the_plan_cannot_be_read(tmp_path, server):
+    release = release_for(tmp_path, server, calls=300, openai={"concurrency": 300})
+
+    def damage_the_plan(number):
+        if number == 0:
+            with sqlite3.connect(release.journal) as database:
+                database.execute("UPDATE plan SET seed_ids = 'damaged' WHERE number >= 256")
+        return Fault(body=completion(), stall=0.5 if number > 100 else 0)
+
+    server.fault = damage_the_plan
+
+    with pytest.raises(ValueError, match="Expecting value"):
+        generate(release)
+
+    with sqlite3.connect(release.journal) as database:
+        (kept,) = database.execute("SELECT count(*) FROM replies WHERE error IS NULL").fetchone()
+    assert kept == len(server.received) > 100
+
+
+def test_a_reply_that_could_not_be_kept_is_kept_when_it_can_be(tmp_path, server, monkeypatch):
+    monkeypatch.setattr(journal, "BUSY_SECONDS", 0.1)
+    server.hold_from = 0
+    server.fault = lambda number: Fault(body=completion(), stall=1.5) if number else None
+    release = release_for(tmp_path, server)
+    with ThreadPoolExecutor(1) as pool:
+        generating = pool.submit(generate, release)
+        server.wait_for(2)
+        with closing(sqlite3.connect(release.journal, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            server.let_go.set()
+            time.sleep(0.7)
+            other.execute("ROLLBACK")
+        with pytest.raises(DataError, match="locked"):
+            generating.result(20)
+
+    assert answered(release) == [0, 1]
 
 
 def test_an_interrupt_ends_the_wait_before_a_further_attempt(tmp_path, server):
@@ -143,8 +205,8 @@ def test_an_interrupt_ends_the_wait_before_a_further_attempt(tmp_path, server):
 
     assert process.returncode == 130
     assert answered(release) == []
-    with Journal(release.journal) as journal:
-        assert journal.progress("da_gpt") == {"train": Progress(12, 0, 0)}
+    with Journal(release.journal) as kept:
+        assert kept.progress("da_gpt") == {"train": Progress(12, 0, 0)}
 
 
 def test_a_run_that_must_stop_takes_in_what_is_under_way(tmp_path, server):
@@ -195,6 +257,39 @@ def test_a_run_that_cannot_keep_an_answer_stops_paying(tmp_path, server):
     assert generate(release).answered == 40 - kept
 
 
+def test_before_the_disk_is_full_nothing_more_is_asked_and_what_is_under_way_is_kept(
+    tmp_path, server, monkeypatch
+):
+    def fill_up(number):
+        if number == 3:
+            monkeypatch.setattr(journal, "LEAST_ROOM", 1 << 60)
+
+    server.fault = fill_up
+    release = release_for(tmp_path, server)
+
+    with pytest.raises(DataError, match="the disk is nearly full"):
+        generate(release)
+
+    assert 4 <= len(server.received) == len(answered(release)) <= 5
+
+
+def test_on_a_full_disk_as_much_is_kept_as_there_is_room_for(tmp_path, server):
+    """All answers come at once: together they have no room, some of them have."""
+    server.answer = lambda _number: completion("x" * 200_000)
+    server.hold_from = 0
+    release = release_for(tmp_path, server, calls=40, openai={"concurrency": 40})
+    full_disk = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000))\n"
+    with subprocess.Popen(
+        [sys.executable, "-c", full_disk + SCRIPT, str(release.path)], stderr=subprocess.PIPE, text=True
+    ) as process:
+        server.wait_for(40)
+        server.let_go.set()
+        _, errors = process.communicate(timeout=30)
+
+    assert "the journal cannot be used" in errors
+    assert len(answered(release)) > 3
+
+
 def test_renaming_a_generator_pays_nothing(tmp_path, server):
     generate(release_for(tmp_path, server))
     renamed = write_release(tmp_path, {"gpt-renamed": server_settings(server.base_url, 12)})
@@ -220,6 +315,19 @@ def test_another_temperature_asks_anew_and_the_former_answers_stay(tmp_path, ser
     assert generate(release_for(tmp_path, server, 5, sampling={"temperature": 0.5})).answered == 5
 
     assert generate(release_for(tmp_path, server, 5)).answered == 0
+
+
+def test_the_plan_tells_of_answers_that_a_change_would_leave_unused(tmp_path, server):
+    generate(release_for(tmp_path, server))
+    assert plan_summary(release_for(tmp_path, server, calls=20)).configs["da_gpt"].set_aside == 0
+
+    hotter = release_for(tmp_path, server, sampling={"temperature": 0.3})
+
+    assert plan_summary(hotter).configs["da_gpt"].set_aside == 12
+    shown = done("generate", "--dry-run", folder=tmp_path).stdout
+    assert "da_gpt: 12 answers in the journal not used" in shown
+    assert "da_gpt: 12 answers in the journal not used" in done("generate", folder=tmp_path).stderr
+    assert plan_summary(hotter).configs["da_gpt"].set_aside == 0
 
 
 def test_only_the_named_configs_are_asked_for(tmp_path, server):
@@ -251,7 +359,7 @@ def test_nothing_is_sent_if_any_config_cannot_be_planned(tmp_path, server):
 
 
 def test_the_watcher_hears_of_every_call(tmp_path, server):
-    class Listening:
+    class Listening(Unwatched):
         def __init__(self) -> None:
             self.heard: list[tuple[object, ...]] = []
 

@@ -261,6 +261,18 @@ def test_what_is_no_journal_is_refused_and_left_alone(tmp_path, make, message):
     assert (path.read_bytes() if path.is_file() else None) == before
 
 
+def test_a_journal_that_became_empty_is_no_new_one(tmp_path):
+    path = tmp_path / "journal.sqlite"
+    with Journal(path) as begun, begun.only_this_process():
+        pass
+    path.write_bytes(b"")
+
+    with pytest.raises(DataError, match="the journal is an empty file, and it was not"):
+        Journal(path)
+    path.unlink()
+    Journal(path).close()
+
+
 def test_a_damaged_journal_says_how_to_recover_it(tmp_path):
     path = tmp_path / "journal.sqlite"
     with Journal(path) as journal:

@@ -32,6 +32,7 @@ from synthner.generation.methods import METHODS
 from synthner.generation.methods.entity_language_model import EntityLanguageModel, Training
 from synthner.generation.methods.masked_entity_model import EntityReplacement, Settings, Variant
 from synthner.generation.plan import method_context, plan_summary
+from synthner.generation.watching import Outcome, Unwatched
 from synthner.projection.model_folders import named_model
 from synthner.release import Release, read_release
 from synthner.schema.errors import DataError, ReleaseError, WrongUsageError
@@ -389,6 +390,26 @@ def test_a_release_is_made_and_built_from_the_command_line(folder, tmp_path):
     card = (release.dataset / "README.md").read_text(encoding="utf-8")
     assert "**Masked entity language modelling** (Zhou et al., 2022)" in card
     assert "by a language model that put other words into their mentions" in card
+
+
+def test_whoever_waits_is_told_how_far_the_training_is(folder, tmp_path):
+    told = []
+
+    class Listening(Unwatched):
+        def preparing(self, config: str, what: str) -> None:
+            told.append((config, what))
+
+        def advance(self, config: str, split: str, outcome: Outcome, cost: float | None) -> None:
+            told.append((config, "answered"))
+
+    settings = quick(folder).replace("epochs: 1", "epochs: 2")
+    generate(read_release(write_release(tmp_path, settings)), watcher=Listening())
+
+    first, second, *others = (what for _, what in told)
+    assert first == "training the masked language model, epoch 1 of 2"
+    assert second == "training the masked language model, epoch 2 of 2"
+    assert set(others) == {"answered"}
+    assert {config for config, _ in told} == {"da_masked"}
 
 
 def test_the_trained_model_is_kept_and_used_again(folder, tmp_path):

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from synthner.generation.generate import GenerateSummary, generate
+from synthner.generation.plan import plan_summary
 from synthner.release import Release, read_release
 from synthner.schema.errors import ReleaseError
 from synthner.tests.chat_server import ChatServer, Fault, completion
@@ -25,7 +26,8 @@ def server():
 def release_for(folder: Path, server: ChatServer, max_cost: float | None, **settings: Any) -> Release:
     settings = {"prices": PRICES, "sampling": {"max_tokens": LONGEST}} | settings
     settings = {key: value for key, value in settings.items() if value is not None}
-    release = write_release(folder, {"gpt": server_settings(server.base_url, 60, **settings)})
+    calls = settings.pop("calls", 60)
+    release = write_release(folder, {"gpt": server_settings(server.base_url, calls, **settings)})
     value = json.loads(release.path.read_text())
     if max_cost is not None:
         value["max_cost"] = max_cost
@@ -106,6 +108,18 @@ def test_attempts_that_were_lost_count_as_if_they_had_been_answered_at_length(tm
     assert summary.spent <= 0.3
     assert summary.cost is not None
     assert summary.cost < summary.spent
+
+
+def test_what_was_paid_before_the_release_had_prices_counts_too(tmp_path, server):
+    server.answer = answering(3000, LONGEST)
+    generate(release_for(tmp_path, server, None, prices=None))
+
+    asked = len(server.received)
+    again = generate(release_for(tmp_path, server, 0.2, calls=80))
+
+    assert (len(server.received), again.beyond_max_cost) == (asked, 20)
+    assert again.spent == pytest.approx(asked * (3000 * 2.0 + LONGEST * 10.0) / 1e6)
+    assert plan_summary(release_for(tmp_path, server, 0.2)).spent == again.spent
 
 
 def test_what_the_provider_had_in_its_cache_costs_less(tmp_path, server):

@@ -43,6 +43,8 @@ def print_plan(plan: PlanSummary) -> None:
     for name, config in plan.configs.items():
         if later := sum(calls.later for calls in config.splits.values()):
             click.echo(f"{name}: up to {counted(later, 'further call')} will follow from the answers")
+        if config.set_aside:
+            click.echo(_set_aside(name, config.set_aside))
     _print_estimates(plan)
     for name, config in plan.configs.items():
         if config.first_prompt is not None:
@@ -143,12 +145,22 @@ class GenerationProgress:
         del split, outcome
         if not self._bars:
             return
-        if cost is None:
-            self._bars.advance(self._tasks[config])
-            return
-        self._costs[config] = self._costs.get(config, 0.0) + cost
-        so_far = _money(self._costs[config], self._currency)
-        self._bars.update(self._tasks[config], advance=1, description=f"{config} ({so_far})")
+        description = config
+        if cost is not None:
+            self._costs[config] = self._costs.get(config, 0.0) + cost
+            description = f"{config} ({_money(self._costs[config], self._currency)})"
+        self._bars.update(self._tasks[config], advance=1, description=description)
+
+    def set_aside(self, config: str, answers: int) -> None:
+        """So many answers that a config has are to calls that are no longer planned: others are asked."""
+        click.echo(_set_aside(config, answers), err=True)
+
+    def preparing(self, config: str, what: str) -> None:
+        """A config is at work on what its calls are answered with; until that is done, none of them is."""
+        if self._bars:
+            self._bars.update(self._tasks[config], description=f"{config}: {what}")
+        else:
+            click.echo(f"{config}: {what}", err=True)
 
     def stopping(self, under_way: int) -> None:
         """The user asked to stop; so many calls are under way, paid for and waited for."""
@@ -197,6 +209,14 @@ def _print_limit(plan: PlanSummary, estimates: Mapping[str, Estimate]) -> None:
         f"max_cost is {_money(plan.max_cost, plan.currency)}, of which at most "
         f"{_money(plan.spent, plan.currency)} is spent. A call costs at most "
         f"{_money(dearest, plan.currency)}: {fitting:,} of {counted(calls, 'call')} surely fit."
+    )
+
+
+def _set_aside(config: str, answers: int) -> str:
+    return (
+        f"{config}: {counted(answers, 'answer')} in the journal not used, for the plan has changed: the "
+        "model, the prompts or their gold, `sampling`, the seed, the server or the number of calls. Undo the "
+        "change to use them again."
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ...schema.errors import EngineError
 from ..calls import Call
 from .batch_files import ENDPOINT, request_line
+from .completion import decode
 from .openai_server import OPENAI_URL, Server
 from .refusals import Failure, refusal, short
 from .retry import MAX_ATTEMPTS, MAX_REFUSALS, backoff
@@ -189,7 +190,7 @@ class BatchAPI:
             self._reached = True
             return Failure("the response is not what was asked for") if _is_odd(answer) else answer
         self._reached = True
-        raw = self._server.without_key(response.content.decode("utf-8", "backslashreplace"))
+        raw = self._server.without_key(decode(response.content))
         if response.status_code == 404 and names_something:
             raise NotThereError(short(raw))
         if response.status_code in (404, 405, 501):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from ..calls import Call, Reply, canonical_json
-from .completion import UnusableError, error_code, error_message, read_completion
+from .completion import UnusableError, decode, error_code, error_message, read_completion
 from .openai_server import Server, as_json_bytes, request_body
 from .refusals import short
 from .replies import answer_of, failed
@@ -154,7 +154,7 @@ def _call(value: dict[str, Any]) -> Call:
 
 def _take_in(line: bytes, results: Results, calls: Mapping[str, Call], sent: tuple[Server, float]) -> None:
     server, submitted = sent
-    raw = server.without_key(line.decode("utf-8", "backslashreplace"))
+    raw = server.without_key(decode(line))
     record = _record(raw)
     if record is None:
         # What is cut short at its end may still say whose it is.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
+from ...schema.errors import DataError
 from ..calls import Call, Reply
 from .engine import Record
 
@@ -26,6 +27,7 @@ class Committing:
     def __init__(self, record: Record) -> None:
         self._record = record
         self._arrived: list[tuple[Call, Reply]] = []
+        self._refused: list[tuple[Call, Reply]] = []
         self._waiting: list[asyncio.Future[None]] = []
         self._thread = ThreadPoolExecutor(1, "journal")
         self._task: asyncio.Task[None] | None = None
@@ -43,21 +45,41 @@ class Committing:
             self._task = asyncio.create_task(self._commit())
         await kept
 
+    def leave(self, call: Call, reply: Reply) -> None:
+        """Leave a reply to `commit_the_rest`, for who cannot wait."""
+        self._arrived.append((call, reply))
+
     def commit_the_rest(self) -> None:
-        """Keep what arrived and was not kept when the event loop ended."""
+        """Keep what arrived and was not kept when the event loop ended, what could not be written included.
+
+        Raises:
+            DataError: If some of it cannot be written now, either. As much as can be is.
+        """
         self._thread.shutdown()
-        arrived, self._arrived = self._arrived, []
-        if arrived:
-            self._record.many(arrived)
+        arrived, self._refused, self._arrived = [*self._refused, *self._arrived], [], []
+        refused: DataError | None = None
+        for call, reply in arrived:
+            # One by one: on a disk that is nearly full there may be room for some, and none for all at once.
+            try:
+                self._record(call, reply)
+            except DataError as error:
+                refused = error
+        if refused is not None:
+            raise refused
 
     async def _commit(self) -> None:
-        while self._arrived:
+        while self._waiting:
             await asyncio.sleep(_GATHERING_SECONDS)
             arrived, self._arrived = self._arrived, []
             waiting, self._waiting = self._waiting, []
+            writing = asyncio.get_running_loop().run_in_executor(self._thread, self._record.many, arrived)
             try:
-                await asyncio.get_running_loop().run_in_executor(self._thread, self._record.many, arrived)
+                # Whoever does not want to wait any more: what is being written is written.
+                await asyncio.shield(writing)
             except Exception as error:
+                if isinstance(error, DataError):
+                    # It is paid for, and tried again at the end: a disk may be full for a moment only.
+                    self._refused += arrived
                 for kept in waiting:
                     _fail(kept, error)
             else:

@@ -9,6 +9,9 @@ from typing import Any
 
 from ...schema.prices import CACHED_TOKENS
 
+# No call takes a billion tokens: what says so has not counted, and would be a cost that nobody asked.
+_MOST_TOKENS = 1_000_000_000
+
 
 class UnusableError(Exception):
     """A response that holds no completion: no JSON, or JSON of something else."""
@@ -31,6 +34,14 @@ class Completion:
     finish_reason: str | None
 
 
+def decode(content: bytes) -> str:
+    r"""Read what a server sent as UTF-8, whatever its header says; a byte that is none becomes `\udcXX`.
+
+    In JSON that is an escape, of half a surrogate pair: the rest of an answer with a bad byte can be read.
+    """
+    return content.decode("utf-8", "surrogateescape").encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def read_completion(raw: str) -> Completion:
     """Read a chat completion.
 
@@ -38,7 +49,8 @@ def read_completion(raw: str) -> Completion:
         UnusableError: If it is none; the message says what it is instead.
     """
     try:
-        value: Any = json.loads(raw)
+        # Some servers begin with a byte order mark. What they answered is paid for all the same.
+        value: Any = json.loads(raw.removeprefix("\ufeff"))
     except (ValueError, RecursionError):
         raise UnusableError("the response is no JSON") from None
     if not isinstance(value, dict):
@@ -75,7 +87,7 @@ def token_counts(usage: object) -> dict[str, int]:
 
 
 def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_TOKENS
 
 
 def error_message(raw: str) -> str:

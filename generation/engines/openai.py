@@ -20,9 +20,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...release import Config
+from ...schema.errors import EngineError
 from ..calls import Call, Reply
 from .committing import Committing
-from .completion import UnusableError, read_completion
+from .completion import UnusableError, decode, read_completion
 from .concurrency import MOST, Concurrency
 from .engine import Endpoint, EngineContext, Record
 from .openai_server import RequestBodies, as_json_bytes, base_url, server_of
@@ -107,13 +108,16 @@ class _Conversation:
         tasks: set[asyncio.Task[None]] = set()
         async with self._session() as session:
             try:
-                for call in calls:
-                    await self._concurrency.enter()
-                    if self._stop.is_set():
-                        break
-                    task = asyncio.create_task(self._settle(session, call))
-                    tasks.add(task)
-                    task.add_done_callback(tasks.discard)
+                try:
+                    for call in calls:
+                        await self._concurrency.enter()
+                        if self._stop.is_set():
+                            break
+                        task = asyncio.create_task(self._settle(session, call))
+                        tasks.add(task)
+                        task.add_done_callback(tasks.discard)
+                except Exception as error:
+                    self._fail(error)
                 # What is under way may be paid for: take it in before giving up.
                 await asyncio.gather(*tasks)
             finally:
@@ -136,6 +140,11 @@ class _Conversation:
         """Keep the replies that arrived and were not kept when the loop ended."""
         self._committing.commit_the_rest()
 
+    def _fail(self, error: Exception) -> None:
+        """End the run with an error, the first one that there is."""
+        self._error = self._error or error
+        self._end()
+
     def _end(self) -> None:
         """Let no further call begin; those under way go on."""
         self._stop.set()
@@ -152,12 +161,19 @@ class _Conversation:
     def _session(self) -> ClientSession:
         import aiohttp
 
+        watched = aiohttp.TraceConfig()
+        watched.on_connection_create_end.append(self._connected)
         return aiohttp.ClientSession(
+            trace_configs=[watched],
             connector=aiohttp.TCPConnector(limit=0, ssl=_trusted(self._server.base_url)),
             headers=self._server.headers,
             timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=CONNECT_SECONDS),
             trust_env=True,
         )
+
+    async def _connected(self, *_: object) -> None:
+        # There is a server, though it may be minutes until it answers, and have no room for more till then.
+        self._reached = True
 
     async def _settle(self, session: ClientSession, call: Call) -> None:
         """Ask for a call and keep its reply; the room it takes is free when it is kept."""
@@ -167,14 +183,13 @@ class _Conversation:
                 return
             await self._committing.keep(call, reply)
             self._failures_in_a_row = self._failures_in_a_row + 1 if reply.error else 0
-            if self._failures_in_a_row >= MAX_FAILURES_IN_A_ROW:
+            if self._failures_in_a_row >= MAX_FAILURES_IN_A_ROW and not self._stop.is_set():
                 raise self._server.error(
                     f"{self._failures_in_a_row} calls in a row failed; the last one: {reply.error}",
                     "Run the command again when the server is well: nothing answered is asked again.",
                 )
         except Exception as error:
-            self._error = self._error or error
-            self._end()
+            self._fail(error)
         finally:
             self._concurrency.leave()
 
@@ -183,12 +198,22 @@ class _Conversation:
         started = time.time()
         body = as_json_bytes(self._bodies.of(call))
         attempts = refusals = lost = 0
+        delay = 0.0
+        former: Failure | None = None
         while True:
-            if await self._stops_within(self._closed_until - time.monotonic()):
-                return None
-            outcome = await self._attempt(session, call, body)
+            try:
+                outcome = await self._attempt(session, call, body, delay)
+            except asyncio.CancelledError:
+                reason = "the run was stopped while this call was under way"
+                self._committing.leave(call, failed(reason, started, lost_attempts=lost + 1))
+                raise
+            except EngineError:
+                if former and lost:
+                    self._committing.leave(call, failed(former.reason, started, former.raw, lost))
+                raise
             if outcome is None:
-                return None
+                # What may have been paid for is told, though the run stops before it is asked again.
+                return failed(former.reason, started, former.raw, lost) if former and lost else None
             if isinstance(outcome, Reply):
                 return replace(outcome, lost_attempts=lost)
             attempts, refusals = attempts + (not outcome.is_pushback), refusals + outcome.is_pushback
@@ -198,11 +223,16 @@ class _Conversation:
                 reason = f"{outcome.reason}; asking again could cost more than `max_cost` allows"
             if reason is not None:
                 return failed(reason, started, outcome.raw, lost)
-            if await self._stops_within(self._delay(outcome, attempts + refusals - 1)):
-                return None
+            delay, former = self._delay(outcome, attempts + refusals - 1), outcome
 
-    async def _attempt(self, session: ClientSession, call: Call, body: bytes) -> Reply | Failure | None:
-        """Send a call once; None if the run stops before."""
+    async def _attempt(
+        self, session: ClientSession, call: Call, body: bytes, delay: float
+    ) -> Reply | Failure | None:
+        """Send a call once, after so many seconds at least; None if the run stops before."""
+        if await self._stops_within(delay):
+            return None
+        if await self._stops_within(self._closed_until - time.monotonic()):
+            return None
         wait, expected = self._limits.wait_for(len(body) / _BYTES_A_TOKEN)
         if await self._stops_within(wait):
             return None
@@ -235,12 +265,12 @@ class _Conversation:
         import aiohttp
 
         started = time.time()
+        parts: list[bytes] = []
         url = f"{self._server.base_url}/chat/completions"
         # No error is raised from the client's own: that one may hold the key.
         try:
             async with session.post(url, data=body, allow_redirects=False) as response:
-                self._reached = True
-                content = await _content(response)
+                await _read(response, parts)
         except aiohttp.ClientSSLError as error:
             raise self._server.error(
                 f"the server cannot be trusted: {type(error).__name__}",
@@ -254,10 +284,10 @@ class _Conversation:
                 ) from None
             return Failure("the server cannot be reached")
         except TimeoutError:
-            return Failure("the server did not answer in time", may_be_paid=True)
+            return Failure("the server did not answer in time", self._raw(parts), may_be_paid=True)
         except (aiohttp.ClientError, OSError):
-            return Failure("the connection broke", may_be_paid=True)
-        raw = self._server.without_key(_decode(content))
+            return Failure("the connection broke", self._raw(parts), may_be_paid=True)
+        raw = self._raw(parts)
         if not 200 <= response.status < 300:
             return refusal(self._server, call, response.status, response.headers, raw)
         try:
@@ -265,6 +295,9 @@ class _Conversation:
         except UnusableError as error:
             return Failure(short(str(error)), raw, may_be_paid=True)
         return answer_of(completion, raw, started)
+
+    def _raw(self, parts: Iterable[bytes]) -> str:
+        return self._server.without_key(decode(b"".join(parts)))
 
 
 def _trusted(base_url: str) -> SSLContext | bool:
@@ -278,15 +311,14 @@ def _trusted(base_url: str) -> SSLContext | bool:
     return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-async def _content(response: ClientResponse) -> bytes:
-    """Read a body, as far as anyone would want to."""
-    parts, length = [], 0
+async def _read(response: ClientResponse, parts: list[bytes]) -> None:
+    """Read a body into `parts`, as far as anyone would want to; if it breaks off, they hold what came."""
+    length = 0
     async for part in response.content.iter_any():
         parts.append(part)
         length += len(part)
         if length > LONGEST_RESPONSE:
             break
-    return b"".join(parts)
 
 
 def _why_given_up(failure: Failure, attempts: int, refusals: int) -> str | None:
@@ -296,11 +328,6 @@ def _why_given_up(failure: Failure, attempts: int, refusals: int) -> str | None:
     if attempts >= MAX_ATTEMPTS or refusals >= MAX_REFUSALS:
         return f"{failure.reason} ({attempts + refusals} attempts)"
     return None
-
-
-def _decode(content: bytes) -> str:
-    """Read a body as UTF-8, whatever its header says; bytes that are none become visible escapes."""
-    return content.decode("utf-8", "backslashreplace")
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from ...release import Config
 from ..calls import Call, sha256
 from .batch_api import BatchAPI, NotThereError, errors_of
 from .batch_files import Left, Limits, Results, in_batches, pack, read_results, unpack
+from .completion import decode
 from .engine import Endpoint, EngineContext, Record
 from .openai_server import base_url, server_of
 from .refusals import short
@@ -285,7 +286,7 @@ class _Batches:
         )
 
     def _unknown(self, batch: Batch, results: Results) -> tuple[str, str]:
-        first = short(self._server.without_key(results.unknown[0].decode("utf-8", "backslashreplace")))
+        first = short(self._server.without_key(decode(results.unknown[0])))
         return (
             f"the batch {batch.id} brought lines that belong to none of its calls "
             f"({len(results.unknown):,}); the first: {first}",

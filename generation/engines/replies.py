@@ -24,7 +24,7 @@ def answer_of(completion: Completion, raw: str, started: float) -> Reply:
         finish_reason=completion.finish_reason,
         error=None,
         started=started,
-        finished=time.time(),
+        finished=_now_after(started),
     )
 
 
@@ -45,6 +45,11 @@ def failed(reason: str, started: float, raw: str = "", lost_attempts: int = 0) -
         finish_reason=None,
         error=reason,
         started=started,
-        finished=time.time(),
+        finished=_now_after(started),
         lost_attempts=lost_attempts,
     )
+
+
+def _now_after(started: float) -> float:
+    """Return the Unix time, but none before a call began: the clock may have been set back meanwhile."""
+    return max(started, time.time())

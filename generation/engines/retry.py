@@ -41,17 +41,25 @@ def backoff(attempt: int) -> float:
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds that a server asks to wait, from `Retry-After` in seconds or as an HTTP date.
 
+    A date is read by the server's own clock where it sends that, too: the one here may be wrong by hours.
     None where it asks for nothing that can be understood.
     """
     value = headers.get("retry-after", "").strip()
     try:
         seconds = float(value)
     except ValueError:
-        try:
-            moment = parsedate_to_datetime(value)
-        except ValueError:
+        moment = _moment(value)
+        if moment is None:
             return None
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        seconds = (moment - datetime.now(UTC)).total_seconds()
+        now = _moment(headers.get("date", "")) or datetime.now(UTC)
+        seconds = (moment - now).total_seconds()
     return max(seconds, 0.0) if math.isfinite(seconds) else None
+
+
+def _moment(date: str) -> datetime | None:
+    """Read an HTTP date; None where it is none."""
+    try:
+        moment = parsedate_to_datetime(date)
+    except (ValueError, OverflowError):
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

@@ -23,7 +23,7 @@ from ...sources.gold import Gold
 from ...sources.normal_forms import NormalForms
 from ..calls import Call, canonical_json, sha256
 from .method import Answers, MethodContext
-from .offline_calls import SPLIT, offline_calls, written
+from .offline_calls import SPLIT, gold_as_json, offline_calls, written
 
 if TYPE_CHECKING:
     from ...evaluation.crf import CrfTagger
@@ -91,7 +91,7 @@ def plan(context: MethodContext) -> Iterator[Call]:
 
 
 def answering(context: MethodContext) -> Answers:
-    """Return what makes the variants of a gold sentence; write the file of the clusters if it is missing.
+    """Return what makes the variants of a gold sentence; write the clusters to where plans read them.
 
     Raises:
         ReleaseError, DataError: As `plan` does, or if the file cannot be written.
@@ -99,10 +99,11 @@ def answering(context: MethodContext) -> Answers:
     settings = _settings(context)
     clusters = clusters_of(context)
     path = clusters_path(context)
-    if path is not None and not path.exists():
+    wanted = path if path is not None else _kept_path(context, settings)
+    if not wanted.exists():
         from .mention_clusters import write_clusters
 
-        write_clusters(path, clusters)
+        write_clusters(wanted, clusters)
     replacement = ClusterReplacement(clusters, _all_gold(context, settings))
     gold = context.gold.splits[SPLIT]
     taggers = _CrossFittedTaggers(gold, _seed_of(context, "folds"))
@@ -130,7 +131,8 @@ def check(context: MethodContext) -> None:
 def clusters_of(context: MethodContext) -> MentionClusters:
     """Return the clusters that a config's mentions are replaced within.
 
-    They are read from the release's file of clusters if there is one, and else made.
+    They are read from the release's file of clusters if there is one, or from where `answering` has kept
+    them, and else made.
 
     Raises:
         ReleaseError, DataError: As `plan` does.
@@ -142,16 +144,44 @@ def clusters_of(context: MethodContext) -> MentionClusters:
     types = context.gold.labels.types
     if path is not None and path.exists():
         return read_clusters(path, types)
-    languages = {context.config.language.code: context.gold, **_related_gold(context, settings)}
+    kept = _kept_path(context, settings)
+    if kept.exists():
+        return read_clusters(kept, types)
     return _made_clusters(
-        tuple(
-            (gold.splits.get(SPLIT, ()), _vectors_file(context, settings, code))
-            for code, gold in languages.items()
-        ),
+        _languages(context, settings),
         types,
         settings.clusters,
         Random(_seed_of(context, "clusters")).getrandbits(32),  # noqa: S311 - no secret is drawn
     )
+
+
+_Languages = tuple[tuple[tuple[Example, ...], "_File | None"], ...]
+"""Gold train and the file of word vectors of each language whose mentions are clustered."""
+
+
+def _languages(context: MethodContext, settings: _Settings) -> _Languages:
+    languages = {context.config.language.code: context.gold, **_related_gold(context, settings)}
+    return tuple(
+        (gold.splits.get(SPLIT, ()), _vectors_file(context, settings, code))
+        for code, gold in languages.items()
+    )
+
+
+def _kept_path(context: MethodContext, settings: _Settings) -> Path:
+    """Return where clusters are kept that were made, under a name that follows from all that decides them."""
+    code = context.config.language.code
+    decides = [
+        VERSION,
+        [
+            [gold_as_json(examples), file and [str(file.path), file.size, file.changed]]
+            for examples, file in _languages(context, settings)
+        ],
+        list(context.gold.labels.types),
+        settings.clusters,
+        _seed_of(context, "clusters"),
+    ]
+    name = f"{code}-{sha256(canonical_json(decides))[:24]}.json"
+    return context.folder / "work" / "mention_clusters" / name
 
 
 def clusters_path(context: MethodContext) -> Path | None:
@@ -481,7 +511,7 @@ class _File:
 
 @lru_cache(maxsize=_CLUSTERS_TO_REMEMBER)
 def _made_clusters(
-    languages: tuple[tuple[tuple[Example, ...], _File | None], ...],
+    languages: _Languages,
     types: tuple[str, ...],
     number: int | None,
     random_state: int,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,12 +105,22 @@ class EntityLanguageModel:
 
     @classmethod
     def train(
-        cls, examples: Sequence[Example], types: Sequence[str], training: Training
+        cls,
+        examples: Sequence[Example],
+        types: Sequence[str],
+        training: Training,
+        tell: Callable[[str], None] = lambda _what: None,
     ) -> EntityLanguageModel:
         """Fine-tune a masked language model to say what stands between labels.
 
         The same examples and training give the same model on one machine's CPU. An accelerator is used if
         there is one.
+
+        Args:
+            examples: The sentences.
+            types: The entity types.
+            training: How.
+            tell: Told how far it is.
 
         Raises:
             DataError: If the model cannot be had or used, memory does not suffice, or no word of a mention
@@ -130,7 +140,7 @@ class EntityLanguageModel:
             weights = _load_weights(folder, name)
             _add_markers(weights, tokenizer, types)
             model = cls(weights, tokenizer, types, name)
-            model._learn(examples, training)
+            model._learn(examples, training, tell)
         return model
 
     @classmethod
@@ -197,7 +207,7 @@ class EntityLanguageModel:
         allowed = self._allowed[begins].to(scores.device)
         return scores.masked_fill(~allowed, -torch.inf).topk(count).indices.tolist()[1:] if count > 1 else []
 
-    def _learn(self, examples: Sequence[Example], training: Training) -> None:
+    def _learn(self, examples: Sequence[Example], training: Training, tell: Callable[[str], None]) -> None:
         windows = [
             window
             for example in examples
@@ -214,7 +224,8 @@ class EntityLanguageModel:
         optimizer = torch.optim.AdamW(self._weights.parameters(), lr=training.learning_rate, weight_decay=0.0)
         chance = Random(training.seed)  # noqa: S311 - no secret is drawn
         torch.manual_seed(training.seed)
-        for _ in range(training.epochs):
+        for epoch in range(1, training.epochs + 1):
+            tell(f"training the masked language model, epoch {epoch} of {training.epochs}")
             order = list(range(len(windows)))
             chance.shuffle(order)
             for numbers in _cut(order, training.batch_size):

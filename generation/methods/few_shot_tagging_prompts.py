@@ -113,13 +113,7 @@ class TaggingQuestion:
         if not self.structured_output:
             marked = (render_inline_spans(example.tokens, example.ner_tags) for example in examples)
             return _with_numbers(map(spaced, marked))
-        answered = [
-            {
-                "sentence": number,
-                "mentions": [{"text": text, "type": type_} for text, type_ in _listed(example)],
-            }
-            for number, example in enumerate(examples, 1)
-        ]
+        answered = [listed_sentence(number, example) for number, example in enumerate(examples, 1)]
         return json.dumps({"sentences": answered}, ensure_ascii=False)
 
     def schema(self, sentences: int) -> dict[str, Any] | None:
@@ -141,6 +135,12 @@ class TaggingQuestion:
     def _numbered(self, sentences: Sequence[Sequence[str]]) -> str:
         texts = (spaced(" ".join(tokens)) for tokens in sentences)
         return _with_numbers(texts if self.structured_output else (text.translate(_SIGNS) for text in texts))
+
+
+def listed_sentence(number: int, example: Example) -> dict[str, Any]:
+    """Return what an answer that lists mentions says of a sentence, as JSON values."""
+    mentions = [{"text": text, "type": type_} for text, type_ in _listed(example)]
+    return {"sentence": number, "mentions": mentions}
 
 
 @lru_cache(_EXAMPLES_TO_REMEMBER)

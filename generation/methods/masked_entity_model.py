@@ -334,7 +334,8 @@ def _model(context: MethodContext, settings: Settings, folder: Path) -> EntityLa
 
     types = context.gold.labels.types
     if not folder.is_dir():
-        trained = EntityLanguageModel.train(context.gold.splits[SPLIT], types, _training(context, settings))
+        training = _training(context, settings)
+        trained = EntityLanguageModel.train(context.gold.splits[SPLIT], types, training, context.preparing)
         trained.save(folder)
     # Loaded in either case: what is asked is what is kept.
     return EntityLanguageModel.load(folder, types)

@@ -15,6 +15,10 @@ from ..rounds import NO_ROUNDS, Rounds
 from ..salvage import Salvage
 
 
+def _tell_nobody(_what: str) -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class MethodContext:
     """What a method makes data from.
@@ -26,6 +30,8 @@ class MethodContext:
         folder: The release's folder, which paths in settings are relative to.
         gold_of: Returns the gold data of any language of the release, by its code.
         rounds: The answers there are, for a plan whose later calls follow from earlier ones.
+        preparing: Told what is being done, for example that a model is trained, where that takes so long that
+            whoever waits for the first answer should know.
     """
 
     config: Config
@@ -34,6 +40,7 @@ class MethodContext:
     folder: Path
     gold_of: Callable[[str], Gold]
     rounds: Rounds = NO_ROUNDS
+    preparing: Callable[[str], None] = _tell_nobody
 
     def filled(self, name: str) -> str:
         """Return a name in the method's settings with the codes of languages for `{language}` and `{source}`.
