@@ -251,8 +251,9 @@ def paired_tests(
     sentences easy or hard for both cancels out. To the variance of the difference over these is added what
     the runs of each system differ by beyond what these very sentences make them differ by. The difference
     divided by the standard error is then referred to Student's t with Satterthwaite's degrees of freedom,
-    which are few where seeds decide and many where sentences do. Dror et al. (2018) compare such tests. Of a
-    system with a single run the test says nothing about other seeds.
+    which are few where seeds decide and many where sentences do. Dror et al. (2018) compare such tests. Where
+    the runs differ on n sentences alone, no p-value is below 1 in 2 ** (n - 1). Of a system with a single run
+    the test says nothing about other seeds.
 
     Args:
         systems: By name, for each run of the system one row a sentence: correct, predicted and gold mentions.
@@ -277,9 +278,8 @@ def paired_tests(
     resampled = {
         name: _ResampledRuns.of(each, f1) for (name, each), f1 in zip(runs.items(), by_system, strict=True)
     }
-    sentences = next(iter(runs.values())).shape[1]
     tests = [
-        _test_pair((first, second), (resampled[first], resampled[second]), sentences)
+        _test_pair((first, second), (resampled[first], resampled[second]))
         for first, second in combinations(runs, 2)
     ]
     adjusted = holm([test.p_value for test in tests])
@@ -312,7 +312,7 @@ def change_of_difference(
         _ResampledRuns.of(runs, resampled_f1(runs.astype(np.float64), replicates=replicates, seed=seed))
         for runs in systems
     ]
-    contrast = _Contrast.of((1, -1, -1, 1), resampled, systems[0].shape[1])
+    contrast = _Contrast.of((1, -1, -1, 1), resampled)
     return Change(contrast.difference, contrast.interval(2.0), contrast.p_value)
 
 
@@ -368,6 +368,8 @@ class _ResampledRuns:
     """The runs of a system on resampled test sets.
 
     Attributes:
+        first: The counts of the first run, one row a sentence.
+        varies: Whether any other run has other counts, of each sentence.
         mean: Their mean F1 on the whole test set.
         replicates: Their mean F1 on each resampled one.
         of_runs: The variance of the mean that the differences between the runs show.
@@ -375,6 +377,8 @@ class _ResampledRuns:
             too.
     """
 
+    first: Counts
+    varies: NDArray[np.bool_]
     mean: float
     replicates: Floats
     of_runs: _Part
@@ -384,18 +388,18 @@ class _ResampledRuns:
     def of(cls, runs: Counts, f1: Floats) -> _ResampledRuns:
         observed = micro_f1(runs.sum(axis=1))
         count = len(observed)
+        varies = (runs != runs[0]).any(axis=(0, 2))
         if count == 1:
-            return cls(float(observed[0]), f1[:, 0], _Part(0.0, 1), 0.0)
+            return cls(runs[0], varies, float(observed[0]), f1[:, 0], _Part(0.0, 1), 0.0)
         between_runs = float(np.var(observed, ddof=1))
         # Another draw of the sentences adds once more what these sentences have added.
         added = max(0.0, float(np.var(f1, axis=1, ddof=1).mean()) - between_runs)
-        return cls(float(observed.mean()), f1.mean(axis=1), _Part(between_runs / count, count), added / count)
+        of_runs = _Part(between_runs / count, count)
+        return cls(runs[0], varies, float(observed.mean()), f1.mean(axis=1), of_runs, added / count)
 
 
-def _test_pair(
-    names: tuple[str, str], systems: tuple[_ResampledRuns, _ResampledRuns], sentences: int
-) -> PairedTest:
-    contrast = _Contrast.of((1, -1), systems, sentences)
+def _test_pair(names: tuple[str, str], systems: tuple[_ResampledRuns, _ResampledRuns]) -> PairedTest:
+    contrast = _Contrast.of((1, -1), systems)
     return PairedTest(
         first=names[0],
         second=names[1],
@@ -416,19 +420,23 @@ class _Contrast:
     parts: tuple[_Part, ...]
 
     @classmethod
-    def of(cls, signs: Sequence[int], systems: Sequence[_ResampledRuns], sentences: int) -> _Contrast:
+    def of(cls, signs: Sequence[int], systems: Sequence[_ResampledRuns]) -> _Contrast:
         signed = list(zip(signs, systems, strict=True))
         # Added up in this order, so that a pair's difference is the first mean minus the second.
         difference = sum(sign * each.mean for sign, each in signed)
         replicates = np.sum([sign * each.replicates for sign, each in signed], axis=0)
-        of_sentences = _Part(float(np.var(replicates, ddof=1)), sentences)
+        of_sentences = _Part(float(np.var(replicates, ddof=1)), len(systems[0].first))
         of_runs = sum(each.of_runs.variance for each in systems)
         beyond_sentences = of_runs
         for each in systems:
             beyond_sentences -= each.of_both
         # Neither part is less than what it shows by itself.
         total = max(of_sentences.variance + beyond_sentences, of_sentences.variance, of_runs)
-        return cls(difference, total, (of_sentences, *(each.of_runs for each in systems)))
+        parts = (of_sentences, *(each.of_runs for each in systems))
+        least = _least_p_value(_differing_sentences(systems))
+        if _p_value(difference, total, parts) < least:
+            return cls(difference, (difference / critical_value(least, math.inf)) ** 2, ())
+        return cls(difference, total, parts)
 
     def interval(self, farthest: float) -> tuple[float, float]:
         margin = _margin(self.variance, self.parts)
@@ -437,6 +445,22 @@ class _Contrast:
     @property
     def p_value(self) -> float:
         return _p_value(self.difference, self.variance, self.parts)
+
+
+def _differing_sentences(systems: Sequence[_ResampledRuns]) -> int:
+    """Count the sentences on which not all runs are alike."""
+    differs = [each.varies | (each.first != systems[0].first).any(axis=1) for each in systems]
+    return int(np.any(differs, axis=0).sum())
+
+
+def _least_p_value(sentences: int) -> float:
+    """Return the p-value that a difference on so many sentences has at least.
+
+    Were the systems the same, each sentence might as well be the other way round, and all are on one side
+    once in 2 ** (sentences - 1). Resamples of two or three that differ by as much hardly vary, and would tell
+    far more than there is to know.
+    """
+    return min(0.5, 2.0 ** (1 - sentences))
 
 
 def _freedom(total: float, parts: Sequence[_Part]) -> float:

@@ -77,14 +77,20 @@ class Runs:
         Args:
             seed: Its seed.
             quality: How probably it gets a mention right.
-            cell: What the cell has that is not the usual, and `available`, how many sentences its source has.
+            cell: What the cell has that is not the usual; `available`, how many sentences its source has;
+                `recipe`, how gold and synthetic data were combined; `found`, in how many sentences all is
+                right, while nothing is found in the others.
         """
         language = cell.get("language", "yor")
         test = self.test(language)
         gold = [example.ner_tags for example in test]
         random = Random(f"{seed} {sorted(cell.items())}")
         predicted = predicted_tags(test, quality, random)
-        if cell.get("collapsed", quality == 0):
+        if "found" in cell:
+            predicted = [
+                tags if number < cell["found"] else ("O",) * len(tags) for number, tags in enumerate(gold)
+            ]
+        elif cell.get("collapsed", quality == 0):
             predicted = [("O",) * len(tags) for tags in gold]
         scored = score(gold, predicted, types=TYPES)
         described = _cell(seed, cell)
@@ -107,7 +113,7 @@ class Runs:
                 "invariance": {"error_rate": 0.1, "cases": 50, "failed": 5} if seed == 0 else None,
             },
             "interval": list(bootstrap_interval(scored.counts, seed=0)),
-            "combination": None,
+            "combination": {"recipe": cell["recipe"]} if "recipe" in cell else None,
             "training": {"epochs": None, "best_epoch": None, "validation_f1": []},
             "collapsed": scored.micro.f1 < 0.02,
             "measured": {"seconds": 1.5, "device": "cpu", "versions": {"synthner": "0"}},

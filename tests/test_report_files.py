@@ -114,6 +114,40 @@ def test_a_curve_goes_through_the_means(runs):
     assert drawn == pytest.approx(means, abs=1e-4)
 
 
+def test_transfer_alone_stands_at_size_0_of_the_curves_from_scratch(runs):
+    for language in ("da", "yor"):
+        for size in (100, 250):
+            runs.add(0.6, seeds=[0], language=language, size=size)
+        runs.add(0.4, seeds=[0], language=language, setting="zero-shot")
+    figures = report(runs).readme.parent / "figures"
+    texts = texts_of(figures / "learning-curves-yor.svg")
+    assert {"crf · from scratch", "0", "100", "250", "zero-shot"} <= set(texts)
+    assert "crf · zero-shot" not in texts
+    assert texts_of(figures / "overview-crf.svg").count("0") == 2
+
+
+def test_labels_of_sizes_do_not_stand_on_one_another(runs):
+    for size in (100, 250, 1000, 2500, 5000):
+        runs.add(0.6, seeds=[0], size=size)
+    runs.add(0.1, seeds=[0], source="gpt4", size=100, available=4)
+    texts = texts_of(report(runs).readme.parent / "figures" / "learning-curves-yor.svg")
+    shown = [int(text.replace(",", "")) for text in texts if text.replace(",", "").isdigit()]
+    assert shown == [4, 100, 1000, 5000]
+
+
+def test_a_spreadsheet_computes_no_name(runs):
+    for number, name in enumerate(("=1+1", "+1", "-1", "@SUM(A1)", "harmless-=1")):
+        runs.add(0.1 * number, seeds=[0], source=name)
+    with (report(runs).readme.parent / "tables" / "results.csv").open(encoding="utf-8") as stream:
+        assert [row["source"] for row in csv.DictReader(stream)] == [
+            "'+1",
+            "'-1",
+            "'=1+1",
+            "'@SUM(A1)",
+            "harmless-=1",
+        ]
+
+
 def is_within(element, beginning, parents):
     while element in parents:
         element = parents[element]

@@ -1,11 +1,12 @@
 import csv
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from synthner.evaluation.report import Known, write_report
-from synthner.tests.report_runs import Runs
+from synthner.tests.report_runs import Runs, gold_sentences
 
 
 @pytest.fixture
@@ -104,7 +105,7 @@ def test_what_synthetic_data_adds_is_said_only_where_it_is_supported(runs):
     runs.add(0.85, size=500, source="gpt4", setting="gold+synthetic")
     text = said(report(runs))
     assert "adding `gpt4` to gold **gains** at 100 gold sentences" in text
-    assert "adding `gpt4` to gold shows neither gain nor loss at 500 gold sentences" in text
+    assert "adding `gpt4` to gold is not separated from gold alone at 500 gold sentences: ." in text
 
 
 def test_transfer_alone_is_compared_with_the_largest_source(runs):
@@ -167,3 +168,82 @@ def test_gold_of_some_languages_is_enough_for_these(runs):
 def test_a_system_with_nothing_to_compare_it_with(runs):
     runs.add(0.9)
     assert "nothing was tested" in said(report(runs))
+
+
+def test_what_is_not_separated_has_its_numbers(runs):
+    for size in (100, 500):
+        runs.add(0.7, size=size)
+        runs.add(0.7, size=size, source="gpt4")
+    text = said(report(runs))
+    assert "`gpt4` and `organic` are not separated at 100 and 500 sentences; at the last of these: ." in text
+    assert "`gpt4` at 500 sentences is not separated from organic data at 100 sentences: ." in text
+
+
+def test_of_gold_with_a_source_the_size_is_that_of_gold(runs):
+    runs.add(0.9, source="gpt4", setting="gold+synthetic")
+    runs.add(0.2, source="aya", setting="gold+synthetic")
+    assert "`aya` is **worse** than `gpt4` at 100 gold sentences" in said(report(runs))
+
+
+def test_runs_that_left_a_source_out_are_counted(runs):
+    for size in (100, 500):
+        runs.add(0.8, size=size)
+        runs.add(0.8, seeds=[0, 1], size=size, source="gpt4", setting="gold+synthetic", recipe="gold only")
+        runs.add_run(2, 0.8, size=size, source="gpt4", setting="gold+synthetic", recipe="adapted")
+    written = report(runs)
+    assert "In 4 of 6 runs folds of gold decided to leave it out." in said(written)
+    assert written.readme.read_text(encoding="utf-8").count(" 2 of 3 |") == 2
+    with (written.readme.parent / "tables" / "lift.csv").open(encoding="utf-8") as stream:
+        assert [(row["left_out"], row["runs"]) for row in csv.DictReader(stream)] == [("2", "3"), ("2", "3")]
+
+
+def test_where_a_seed_decides_nothing_another_one_is_not_missed(runs):
+    runs.add(0.8)
+    runs.add(0.5, seeds=[0], size=500, available=300)
+    runs.add(0.4, seeds=[0], setting="zero-shot")
+    runs.add(0.6, seeds=[0], size=None, available=1000, source="gpt4")
+    assert "had one seed" not in said(report(runs))
+    runs.add(0.6, seeds=[0], size=50, source="gpt4")
+    assert "1 system of 5 had one seed" in said(report(runs))
+
+
+def test_two_systems_that_have_always_failed_are_not_compared(runs):
+    runs.add(0, size=100)
+    runs.add(0, size=100, source="gpt4")
+    runs.add(0.8, size=100, source="aya")
+    with (report(runs).readme.parent / "tables" / "comparisons.csv").open(encoding="utf-8") as stream:
+        pairs = {(row["first_source"], row["second_source"]) for row in csv.DictReader(stream)}
+    assert pairs == {("aya", "organic"), ("aya", "gpt4")}
+
+
+def test_one_test_sentence_says_nothing_of_others(runs):
+    runs.languages["yor"] = gold_sentences(count=1)
+    runs.add(1)
+    runs.add(0, source="gpt4")
+    written = report(runs)
+    assert said(written) == (
+        "The test set has 1 sentence, which says nothing of any other: nothing was tested."
+    )
+    assert written.untested == ()
+
+
+def test_a_few_test_sentences_separate_nothing(runs):
+    runs.languages["yor"] = gold_sentences(count=4)
+    runs.add(1)
+    runs.add(0, source="gpt4")
+    text = said(report(runs))
+    assert text.startswith("**Nothing is separated**")
+    assert "p = .125; 3 runs collapsed" in text
+
+
+def test_gold_without_a_mention_says_nothing(runs):
+    runs.languages["yor"] = [replace(each, ner_tags=("O",) * 6) for each in gold_sentences(count=20)]
+    runs.add(1)
+    runs.add(1, source="gpt4")
+    assert said(report(runs)).startswith("Gold of the test set has no mention")
+
+
+def test_two_seeds_are_named(runs):
+    runs.add(0.8, seeds=[0, 1])
+    runs.add(0.3, source="gpt4")
+    assert "1 system of 2 had two seeds" in said(report(runs))

@@ -2,6 +2,7 @@ import csv
 import io
 import re
 import shutil
+from dataclasses import replace
 from statistics import fmean, stdev
 
 import pytest
@@ -13,7 +14,7 @@ from synthner.evaluation.report.of_grid import report_on_grid
 from synthner.evaluation.report.published import published_results
 from synthner.schema.errors import DataError
 from synthner.tests.grid_release import planned_grid, write_grid
-from synthner.tests.report_runs import Runs
+from synthner.tests.report_runs import Runs, gold_sentences
 
 
 @pytest.fixture
@@ -85,6 +86,16 @@ def test_tables_by_type_and_error_are_means_over_runs(runs):
         assert float(found[kind.replace(" ", "_")]) == pytest.approx(
             fmean(result["scores"]["errors"][kind] for result in made)
         )
+
+
+def test_a_type_that_gold_does_not_mention_has_no_figure(runs):
+    runs.languages["yor"] = [
+        replace(each, ner_tags=tuple("O" if tag == "B-LOC" else tag for tag in each.ner_tags))
+        for each in gold_sentences()
+    ]
+    runs.add(1)
+    written = report(runs)
+    assert "| `crf`  | scratch | `organic` |  100 | 1.00 ± .00 |     – |" in page(written)
 
 
 def test_invariance_and_recall_of_unseen_mentions_are_reported(runs):
@@ -254,6 +265,7 @@ def test_predictions_without_training_are_reported(runs):
 def test_latex_tables_have_as_many_cells_in_every_row(runs):
     runs.add(0.6)
     runs.add(0.5, source="gpt4_mini & co 100 % {x}")
+    runs.add(0.4, tagger="*starred")
     written = report(runs, paper=True)
     tables = sorted((written.readme.parent / "tables").glob("*.tex"))
     assert {"headline-crf.tex", "results-yor.tex", "per-type-yor.tex", "published.tex"} <= {
@@ -267,6 +279,7 @@ def test_latex_tables_have_as_many_cells_in_every_row(runs):
         assert len(rows) > 1
         for row in rows:
             assert len(re.split(r"(?<!\\)&", row)) == len(columns[1])
+            assert not row.startswith(("*", "["))
             bare = re.sub(r"\\[\\{}&%$#_]", "", row)
             assert bare.count("{") == bare.count("}")
             assert not re.search(r"[%#_~^]", bare)
@@ -395,6 +408,8 @@ def test_the_report_of_a_grid_is_of_its_data_as_it_is_now(tmp_path):
     written = report_on_grid(plan, data, tmp_path / "report", title="A grid")
     assert written.runs == 1
     assert not written.untested
+    assert written.missing == len(plan.cells) - 1
+    assert f"**The grid is not finished**: {written.missing} cells had no result." in page(written)
     of_other_data = data.grid.runs / ("0" * 24)
     shutil.copytree(data.grid.runs / first.id, of_other_data)
     result = (of_other_data / "result.json").read_text(encoding="utf-8")

@@ -8,6 +8,7 @@ from synthner.schema.errors import DataError
 from synthner.schema.example import Example
 from synthner.sources.readers import read_examples
 from synthner.sources.report import Report
+from synthner.tests.command_line import synthner
 
 GOLD = "Ada B-PER\nOkoye I-PER\nsings O\n\nLagos B-LOC\nsleeps O\n\n"
 
@@ -113,3 +114,19 @@ def test_published_scores_of_shared_task_submissions(shared, submission, publish
     tags = [[list(example.ner_tags) for example in read_examples(path)] for path in (gold, predicted)]
     assert result.micro.f1 == f1_score(*tags)
     assert len(result.counts) == 1287
+
+
+def test_a_type_from_a_file_does_nothing_to_the_terminal(gold, tmp_path):
+    predicted = predicted_file(tmp_path, GOLD.replace("sings O", "sings B-\x1b[31mred"))
+    ended = synthner("score", gold, predicted, folder=tmp_path)
+    assert ended.status == 0
+    assert "\x1b" not in ended.stdout
+    assert "\\u001b[31mred" in ended.stdout
+
+
+def test_gold_without_a_mention_is_said(tmp_path):
+    gold = tmp_path / "gold.conll"
+    gold.write_text("it O\nrains O\n", encoding="utf-8")
+    ended = synthner("score", gold, gold, folder=tmp_path)
+    assert ended.status == 0
+    assert "Gold has no mention" in ended.stderr

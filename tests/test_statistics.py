@@ -194,6 +194,17 @@ def test_systems_that_do_not_differ_are_seldom_told_apart(runs, spread):
     assert told_apart <= 0.09 * 300
 
 
+def test_a_family_of_systems_that_do_not_differ_seldom_has_a_finding():
+    random = np.random.default_rng(0)
+    with_finding = 0
+    for trial in range(100):
+        gold, difficulty = random.integers(0, 4, size=300), random.normal(0.5, 1, size=300)
+        systems = {name: system(random, gold, difficulty, runs=3, spread=0.2) for name in "abcdef"}
+        tests = paired_tests(systems, replicates=200, seed=trial)
+        with_finding += any(test.adjusted_p_value < 0.05 for test in tests)
+    assert with_finding <= 0.1 * 100
+
+
 def test_systems_that_differ_are_told_apart(sentences):
     random = np.random.default_rng(1)
     better = system(random, *sentences, runs=3, skill=0.8, spread=0.05)
@@ -275,7 +286,35 @@ def test_all_right_and_all_wrong_differ(sentences):
     gold, _ = sentences
     right = np.stack([gold, gold, gold], axis=1)[None]
     [test] = paired_tests({"right": right, "wrong": right * [0, 1, 1]}, seed=1)
-    assert (test.difference, test.p_value, test.interval) == (1.0, 0.0, (1.0, 1.0))
+    assert test.difference == 1.0
+    assert test.p_value < 1e-50
+    assert test.interval == (pytest.approx(0.9, abs=0.03), 1.0)
+
+
+@pytest.mark.parametrize("runs", [1, 3], ids=["one run", "three runs"])
+@pytest.mark.parametrize(
+    ("differing", "least"), [(1, 1 / 2), (2, 1 / 2), (3, 1 / 4), (5, 1 / 16), (6, 1 / 32)]
+)
+@pytest.mark.parametrize("others", [0, 100], ids=["no other sentence", "others that are alike"])
+def test_a_few_sentences_tell_no_more_than_they_can(differing, least, others, runs):
+    right = np.ones((runs, max(2, differing + others), 3), dtype=int)
+    wrong = right.copy()
+    wrong[:, :differing, 0] = 0
+    [test] = paired_tests({"right": right, "wrong": wrong}, replicates=400, seed=1)
+    assert test.p_value == pytest.approx(least, rel=0.05)
+    assert (test.interval[0] > 0) == (test.p_value < 0.05)
+
+
+@pytest.mark.parametrize("sentences", [2, 3, 5, 8])
+def test_systems_that_do_not_differ_are_seldom_told_apart_on_tiny_test_sets(sentences):
+    random = np.random.default_rng(0)
+    told_apart = 0
+    for trial in range(400):
+        gold = np.ones((2, sentences, 3), dtype=int)
+        gold[:, :, 0] = random.random((2, sentences)) < 0.5
+        [test] = paired_tests({"a": gold[:1], "b": gold[1:]}, replicates=100, seed=trial)
+        told_apart += test.p_value < 0.05
+    assert told_apart <= 0.03 * 400
 
 
 @pytest.mark.parametrize(

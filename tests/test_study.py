@@ -18,7 +18,7 @@ from synthner.evaluation.statistics import change_of_difference, holm, paired_te
 from synthner.schema.errors import DataError
 from synthner.tests.command_line import files_in
 from synthner.tests.in_process import done, refused
-from synthner.tests.report_runs import Runs
+from synthner.tests.report_runs import Runs, gold_sentences
 
 WAYS = {"projected": "projection", "taught": "teacher-student"}
 PNG = b"\x89PNG"
@@ -221,6 +221,27 @@ def test_single_seeds_are_named(tmp_path):
     assert "runs: 1 against 1" in said[0]
     assert "Every system had one seed" in said[-1]
     assert not any("moves" in sentence for sentence in said)
+
+
+def test_nothing_is_said_of_two_ways_that_have_always_failed(tmp_path):
+    runs = Runs(tmp_path)
+    runs.languages["yor"] = gold_sentences(count=2000)
+    # A few mentions of thousands are found: a difference, of two taggers that are worth nothing.
+    for source, found in (("projected", 9), ("taught", 0)):
+        for seed in (0, 1, 2):
+            runs.add_run(seed, 0.9, source=source, size=100, found=found)
+    [gap] = weighed(runs).curves[0].gaps
+    assert gap.adjusted_p_value < 0.05
+    assert not gap.is_separated
+
+
+def test_a_study_needs_more_than_one_test_sentence(tmp_path):
+    runs = Runs(tmp_path)
+    runs.languages["yor"] = gold_sentences(count=1)
+    runs.add(1, source="projected", size=100)
+    runs.add(1, source="taught", size=100)
+    with pytest.raises(DataError, match="yor has 1 sentence, which says nothing of any other"):
+        weighed(runs)
 
 
 def test_ways_that_share_no_size_have_no_gap(tmp_path):

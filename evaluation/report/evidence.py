@@ -22,6 +22,9 @@ from .systems import Run, System, largest_of_sources, with_gold_alone
 LEVEL = 0.05
 """Of the tests: an adjusted p-value below it separates two systems."""
 
+FEWEST_SENTENCES = 2
+"""Of a test set from which anything can be said of another."""
+
 Tags = Mapping[str, Sequence[str]]
 
 # Half of a normal distribution's 95 % interval, in standard deviations.
@@ -57,8 +60,11 @@ class Comparison:
 
     @property
     def is_separated(self) -> bool:
-        """Whether the two differ by more than chance explains."""
-        return self.adjusted_p_value < LEVEL
+        """Whether the two differ by more than chance explains.
+
+        Of two systems whose training has always failed it does not matter which failed more.
+        """
+        return self.adjusted_p_value < LEVEL and not (self.first.has_failed and self.second.has_failed)
 
 
 @dataclass(frozen=True)
@@ -93,11 +99,13 @@ def weigh(systems: tuple[System, ...], gold: Tags | None, *, seed: int) -> Evide
     Raises:
         DataError: If the predictions are not of these sentences.
     """
-    if gold is None or len(gold) < 2:
-        return Evidence(systems, {system: _interval_without_gold(system) for system in systems}, (), False)
+    if gold is None or len(gold) < FEWEST_SENTENCES:
+        intervals = {system: _interval_without_gold(system) for system in systems}
+        return Evidence(systems, intervals, (), gold is not None)
     counts = {system: counts_of(system, gold) for system in systems}
     intervals = {system: interval_over_runs(of_runs, seed=seed) for system, of_runs in counts.items()}
-    return Evidence(systems, intervals, compare(counts, list(_pairs(systems)), seed=seed), True)
+    pairs = [pair for pair in _pairs(systems) if not all(system.has_failed for system in pair[1:])]
+    return Evidence(systems, intervals, compare(counts, pairs, seed=seed), True)
 
 
 def _interval_without_gold(system: System) -> tuple[float, float]:

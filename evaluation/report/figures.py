@@ -34,6 +34,8 @@ _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
 _STYLES: dict[str, Any] = {SCRATCH: "-", FINE_TUNED: "--"}
 POINTS = {ZERO_SHOT: "*", TRANSLATE_TEST: "d"}
 """Where nothing of a source is learned there is a point at size 0, and no curve."""
+# Whose panel the points are in: the first of these that is drawn.
+_HOSTS_OF_POINTS = (FINE_TUNED, SCRATCH)
 
 _STYLE: dict[str, Any] = {
     "svg.hashsalt": "synthner",
@@ -66,8 +68,8 @@ _COLUMNS_OF_OVERVIEW = 3
 # How far left of the smallest size 0 stands, in powers of ten.
 _ROOM_FOR_ZERO = 0.35
 _LONGEST_LABEL = 36
-# How far apart labels of sizes are at least, in powers of ten.
-_ROOM_FOR_LABEL = 0.2
+# How far apart labels of sizes are at least, as a share of what the curves span.
+_ROOM_FOR_LABEL = 0.16
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ class _Panel:
     @property
     def systems(self) -> list[System]:
         wanted = {*self.settings, PREDICTIONS}
-        if any(setting == FINE_TUNED or setting in POINTS for setting in self.settings):
+        if _host_of_points(self.evidence[0].systems, self.tagger) in self.settings:
             wanted.update(POINTS)
         if self.adds_to_gold:
             wanted.add(SCRATCH)
@@ -155,11 +157,16 @@ class _Panel:
 
 
 def _settings_drawn(systems: Sequence[System], tagger: str) -> list[str]:
-    """Return the settings that have a panel: what has no curve is a point in that of fine-tuning."""
+    """Return the settings that have a panel; what has no curve is a point in that of another."""
+    host = _host_of_points(systems, tagger)
     settings = in_order_of_settings(system.setting for system in systems if system.tagger == tagger)
-    points = [setting for setting in settings if setting in POINTS]
-    shown_elsewhere = points if FINE_TUNED in settings else points[1:]
-    return [setting for setting in settings if setting not in shown_elsewhere]
+    return [setting for setting in settings if setting not in POINTS or setting == host]
+
+
+def _host_of_points(systems: Sequence[System], tagger: str) -> str | None:
+    """Return the setting in whose panel the points are: that of one of them where no other is for them."""
+    settings = {system.setting for system in systems if system.tagger == tagger}
+    return next((setting for setting in (*_HOSTS_OF_POINTS, *POINTS) if setting in settings), None)
 
 
 def _overview_settings(systems: Sequence[System], tagger: str) -> tuple[str, ...]:
@@ -219,6 +226,7 @@ class Look:
 def _draw_panel(axes: Axes, panel: _Panel, looks: Mapping[str, Look]) -> None:
     intervals = panel.evidence[0].intervals
     sizes: set[int] = set()
+    true_sizes: set[int] = set()
     for setting, source, systems in panel.curves():
         look = looks[source]
         places = [math.log10(system.true_size or 1) for system in systems]
@@ -230,8 +238,9 @@ def _draw_panel(axes: Axes, panel: _Panel, looks: Mapping[str, Look]) -> None:
             axes.fill_between(places, low, high, color=look.colour, alpha=0.14, linewidth=0)
         axes.vlines(places, low, high, color=look.colour, linewidth=1, alpha=0.6)
         sizes |= {system.size or system.true_size or 1 for system in systems}
-    ticks = ticks_of(sizes)
-    left = math.log10(min(sizes)) - _ROOM_FOR_ZERO if sizes else 0.0
+        true_sizes |= {system.true_size or 1 for system in systems}
+    ticks = ticks_of(sizes, true_sizes)
+    left = math.log10(min(true_sizes)) - _ROOM_FOR_ZERO if true_sizes else 0.0
     for system in panel.systems:
         low, high = intervals[system]
         if system.setting in POINTS:
@@ -255,12 +264,20 @@ def _draw_panel(axes: Axes, panel: _Panel, looks: Mapping[str, Look]) -> None:
     axes.set_xlabel("gold sentences" if panel.adds_to_gold else "training sentences")
 
 
-def ticks_of(sizes: Collection[int]) -> dict[float, str]:
-    """Return ticks by their place, a power of ten, without those that would stand on another's label."""
+def ticks_of(sizes: Collection[int], true_sizes: Collection[int]) -> dict[float, str]:
+    """Return ticks by their place, a power of ten, without those that would stand on another's label.
+
+    Args:
+        sizes: Those that were asked for.
+        true_sizes: Those that curves are drawn at; the smallest has a label, too, where there is room.
+    """
     ticks: dict[float, str] = {}
-    for size in sorted(sizes):
+    if not true_sizes:
+        return ticks
+    room = _ROOM_FOR_LABEL * math.log10(max(true_sizes) / min(true_sizes))
+    for size in (*sorted(sizes), min(true_sizes)):
         place = math.log10(size)
-        if all(abs(place - other) > _ROOM_FOR_LABEL for other in ticks):
+        if all(abs(place - other) > room for other in ticks):
             ticks[place] = size_asked(size)
     return ticks
 

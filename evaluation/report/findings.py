@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
 from ..grid.description import GOLD_AND_SYNTHETIC, ORGANIC, PREDICTIONS
-from .evidence import LEVEL, Comparison, Evidence
-from .systems import System
+from .evidence import FEWEST_SENTENCES, LEVEL, Comparison, Evidence
+from .systems import ADDED_TO_GOLD, System
 from .tables import size_of_pair
-from .text import code, count, counted, decimal, interval, listed, p_in_sentence, setting_name, size_asked
+from .text import code, count, counted, decimal, interval, listed, p_in_sentence, setting_name
 
 
 def findings(evidence: Evidence) -> list[str]:
@@ -18,6 +18,14 @@ def findings(evidence: Evidence) -> list[str]:
     Two systems are called different only where the adjusted p-value of their test is below 0.05. Where it is
     not, that is said, too, and never that they are alike.
     """
+    test = evidence.systems[0].test
+    if test["sentences"] < FEWEST_SENTENCES:
+        return [
+            f"The test set has {counted(test['sentences'], 'sentence')}, which says nothing of any other: "
+            "nothing was tested."
+        ]
+    if not test["mentions"]:
+        return ["Gold of the test set has no mention, so every F1 is 0 and says nothing of a system."]
     if not evidence.has_gold:
         return [
             "Gold was not at hand, so systems could not be compared sentence by sentence: whether two "
@@ -51,8 +59,7 @@ def _sentences_of_sources(compared: Sequence[Comparison]) -> Iterator[str]:
         names = f"{code(first.source)} and {code(second.source)}"
         separated = [each for each in pairs if each.is_separated]
         if not separated:
-            sizes = _sizes(pairs)
-            yield f"{_where(first)}, {names} are not separated{sizes}: {_numbers(pairs[-1])}."
+            yield f"{_where(first)}, {names} are not separated{_sizes(pairs)}{_numbers_of_last(pairs)}."
             continue
         rest = [each for each in pairs if not each.is_separated]
         unknown = f" They are not separated{_sizes(rest)}." if rest else ""
@@ -81,7 +88,8 @@ def _sentences_of_sizes(compared: Sequence[Comparison]) -> Iterator[str]:
         if not worse and not better:
             yield (
                 f"{_where(pairs[0].first)}, {_with_size(pairs[0].first)} is not separated from organic "
-                f"data at {listed([size_asked(each.second.size) for each in pairs])} sentences."
+                f"data at {listed([count(each.second.true_size) for each in pairs])} sentences"
+                f"{_numbers_of_last(pairs)}."
             )
 
 
@@ -106,29 +114,48 @@ def _sentences_of_lift(compared: Sequence[Comparison]) -> Iterator[str]:
         for each in pairs:
             if each.is_separated:
                 verb = "**gains**" if each.difference > 0 else "**loses**"
-                yield (f"{what} {verb} at {size_asked(each.first.size)} gold sentences: {_numbers(each)}.")
+                yield f"{what} {verb}{_sizes([each])}: {_numbers(each)}.{_left_out([each])}"
         rest = [each for each in pairs if not each.is_separated]
         if rest:
             yield (
-                f"{what} shows neither gain nor loss at "
-                f"{listed([size_asked(each.first.size) for each in rest])} gold sentences."
+                f"{what} is not separated from gold alone{_sizes(rest)}{_numbers_of_last(rest)}."
+                f"{_left_out(rest)}"
             )
 
 
+def _left_out(pairs: Sequence[Comparison]) -> str:
+    """Say in how many runs a tagger did not learn the source that it was given."""
+    left_out = sum(each.first.left_out for each in pairs)
+    if not left_out:
+        return ""
+    runs = sum(len(each.first.counted) for each in pairs)
+    return f" In {left_out} of {counted(runs, 'run')} folds of gold decided to leave it out."
+
+
 def caveats(evidence: Evidence) -> Iterator[str]:
-    """Say which systems had one seed, and which have collapsed runs."""
-    single = sum(len(system.counted) == 1 and system.setting != PREDICTIONS for system in evidence.systems)
-    if single:
-        whose = (
-            "Every system"
-            if single == len(evidence.systems)
-            else f"{counted(single, 'system')} of {len(evidence.systems)}"
+    """Say which systems had one seed or two though these decide something, and which have collapsed runs."""
+    if single := _with_runs(evidence, 1):
+        yield (
+            f"{single} had one seed. What is said there is about one run: where a seed decides anything, "
+            "another one may say otherwise."
         )
-        yield f"{whose} had one seed. What is said there is about one run: another seed may say otherwise."
+    if double := _with_runs(evidence, 2):
+        yield (
+            f"{double} had two seeds. Two runs tell little of how far runs differ: where systems do not "
+            "differ, tests of them err more often than one time in twenty."
+        )
     collapsed = [system for system in evidence.systems if system.collapsed]
     if collapsed:
         named = counted(len(collapsed), "system")
         yield f"Collapsed runs are in the means of {named}; the report lists them."
+
+
+def _with_runs(evidence: Evidence, runs: int) -> str:
+    """Name the systems that had so many runs though another seed might have given other figures."""
+    some = sum(len(system.counted) == runs and system.seed_matters for system in evidence.systems)
+    if some == len(evidence.systems):
+        return "Every system"
+    return f"{counted(some, 'system')} of {len(evidence.systems)}" if some else ""
 
 
 def _where(system: System) -> str:
@@ -154,9 +181,15 @@ def _numbers(each: Comparison) -> str:
     )
 
 
+def _numbers_of_last(pairs: Sequence[Comparison]) -> str:
+    whose = "; at the last of these" if len(pairs) > 1 else ""
+    return f"{whose}: {_numbers(pairs[-1])}"
+
+
 def _sizes(pairs: Sequence[Comparison]) -> str:
     sizes = [size_of_pair(each) for each in pairs if each.first.size is not None]
-    return f" at {listed(sizes)} sentences" if sizes else ""
+    of = "gold sentences" if pairs[0].first.setting in ADDED_TO_GOLD else "sentences"
+    return f" at {listed(sizes)} {of}" if sizes else ""
 
 
 def _curves(each: Comparison) -> tuple[str, ...]:

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from ...schema.errors import DataError
 from ...schema.methods import PROJECTION
 from ..grid.description import FINE_TUNED, SCRATCH, TRANSFER_ALONE
 from ..statistics import Change, change_of_difference, holm, interval_over_runs
-from .evidence import LEVEL, Comparison, Counts, Evidence, Tags, compare, counts_of
+from .evidence import FEWEST_SENTENCES, LEVEL, Comparison, Counts, Evidence, Tags, compare, counts_of
 from .systems import System
+from .text import counted
 
 GAP = "gap"
 """The kind of comparison between projection and teacher-student at a size."""
@@ -94,12 +96,18 @@ def weigh_gaps(systems: tuple[System, ...], ways: Ways, gold: Tags, *, seed: int
     Args:
         systems: All systems of the language.
         ways: Which sources are a way to transfer.
-        gold: The gold tags of its test sentences by id; two at least.
+        gold: The gold tags of its test sentences by id.
         seed: Decides the resampled test sets.
 
     Raises:
-        DataError: If the predictions are not of these sentences.
+        DataError: If there are too few of these, or the predictions are not of them.
     """
+    if len(gold) < FEWEST_SENTENCES:
+        raise DataError(
+            f"the test set of {systems[0].language} has {counted(len(gold), 'sentence')}, which says nothing "
+            "of any other: no gap can be tested",
+            hint="Give the language more gold to test on, or leave it out of `evaluation.languages`.",
+        )
     shown = tuple(system for system in systems if _is_shown(system, ways))
     counts = {system: counts_of(system, gold) for system in shown}
     intervals = {system: interval_over_runs(runs, seed=seed) for system, runs in counts.items()}

@@ -32,13 +32,21 @@ def report_on_grid(
         WrongUsageError: If the extra `report` is not installed.
         DataError: If no cell has a result, or one cannot be used.
     """
+    only = ids_of_results(plan, data)
+    known = Known(
+        gold_tags=gold_tags_of(data),
+        only=only,
+        manifest=_manifest(data.grid.dataset),
+        missing=sum(cell.id not in only for cell in plan.cells),
+        left_out=tuple(each.name for each in plan.left_out),
+    )
     return write_report(
         data.grid.runs,
         folder,
         title=title,
         seed=data.grid.seed,
         paper=paper,
-        known=Known(gold_tags_of(data), ids_of_results(plan, data), _manifest(data.grid.dataset)),
+        known=known,
     )
 
 

@@ -136,16 +136,16 @@ def closing_sections(
     return sections
 
 
-def page(title: str, systems: Sequence[System], sections: Sequence[Section], *, seed: int) -> str:
+def page(title: str, systems: Sequence[System], parts: Sequence[str], *, seed: int) -> str:
     """Write the page.
 
     Args:
         title: Its heading; any text.
         systems: All systems.
-        sections: Its parts.
+        parts: What is between the heading and how to read it, in Markdown.
         seed: That of the resampled test sets.
     """
-    parts = [f"# {prose(title)}", _summary(systems), *map(written, sections), _method(systems, seed)]
+    parts = [f"# {prose(title)}", *parts, _method(systems, seed)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -174,14 +174,22 @@ _ABOUT_PUBLISHED = (
     f"rounded in the paper; those of `{published.RESULTS_FILES}` are from the files beside the authors' "
     "code. For organic data and for GPT-4 the two differ in places: Yoruba from 5,000 requested GPT-4 "
     "sentences, from scratch, is .53 in the table and .37 in the files. The paper's tagger is "
-    "XLM-R-large; beside another tagger the numbers compare sources, they are no reproduction. Numbers of "
-    "these languages that nothing of ours stands beside are in `tables/published.csv`."
+    "XLM-R-large; beside another tagger the numbers compare sources, they are no reproduction. Where the "
+    "paper states no size, our largest stands beside it, which may be far smaller. Numbers of these "
+    "languages that nothing of ours stands beside are in `tables/published.csv`."
 )
 
 _NOTHING_PUBLISHED = "Nothing was published of these languages, settings, sources and sizes."
 
 
-def _summary(systems: Sequence[System]) -> str:
+def summary_of(systems: Sequence[System], missing: int, left_out: Sequence[str]) -> str:
+    """Say how much there is, and what of the grid there is not.
+
+    Args:
+        systems: All systems.
+        missing: How many cells of the grid have no result.
+        left_out: What of it cannot be run.
+    """
     runs = [run for system in systems for run in system.runs]
     languages = {system.language for system in systems}
     seeds = sorted({len(system.counted) for system in systems if system.setting != PREDICTIONS})
@@ -197,6 +205,10 @@ def _summary(systems: Sequence[System]) -> str:
         )
     elif seeds:
         lines.append(f"Runs of a system: {listed([count(number) for number in seeds])}.")
+    if missing:
+        lines.append(f"**The grid is not finished**: {counted(missing, 'cell')} had no result.")
+    if left_out:
+        lines.append(f"Could not be run: {listed([prose(name) for name in left_out])}.")
     return " ".join(lines)
 
 
@@ -245,7 +257,7 @@ def _method(systems: Sequence[System], seed: int) -> str:
                 "- The interval of a difference is not adjusted for the number of comparisons; its p is. "
                 "A difference whose interval leaves out 0 may therefore not be separated.\n"
                 "- A collapsed run that was repeated gives way to its repetition; one that was not stays "
-                "in the mean.\n"
+                "in the mean. Two systems of which every run has collapsed are not compared.\n"
                 f"- Test sets, by the beginning of their sha256: {shown}.\n"
                 "- The numbers, unrounded, are in `tables/*.csv`."
             ),

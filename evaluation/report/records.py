@@ -15,17 +15,28 @@ from .text import legible
 
 Record = dict[str, str | int | float | None]
 
+# A spreadsheet takes a text that begins so for a formula, and computes it.
+_BEGINNINGS_OF_FORMULAS = ("=", "+", "-", "@")
+
 
 def to_csv(records: Sequence[Mapping[str, object]]) -> str:
-    """Write records as CSV; an empty field is a figure that there is not."""
+    """Write records as CSV; an empty field is a figure that there is not.
+
+    A text that a spreadsheet would compute has an apostrophe before it.
+    """
     stream = io.StringIO()
     writer = csv.DictWriter(stream, list(records[0]), lineterminator="\n")
     writer.writeheader()
     for record in records:
         writer.writerow(
-            {key: legible(value) if isinstance(value, str) else value for key, value in record.items()}
+            {key: _field(value) if isinstance(value, str) else value for key, value in record.items()}
         )
     return stream.getvalue()
+
+
+def _field(text: str) -> str:
+    shown = legible(text)
+    return f"'{shown}" if shown.startswith(_BEGINNINGS_OF_FORMULAS) else shown
 
 
 def results(evidence: Evidence) -> Iterator[Record]:
@@ -125,6 +136,8 @@ def lift(evidence: Evidence) -> Iterator[Record]:
             **about_system(system),
             "gold_alone_f1_mean": alone.f1.mean,
             "f1_mean": system.f1.mean,
+            "runs": len(system.counted),
+            "left_out": system.left_out,
             "lift": system.f1.mean - alone.f1.mean,
             "lift_low": low,
             "lift_high": high,

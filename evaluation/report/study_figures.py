@@ -43,7 +43,10 @@ def figure_of_gaps(found: GapsOfLanguage, tagger: str, setting: str) -> Picture:
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=_HEIGHTS)
         entries = _draw_f1(above, found, (tagger, setting), looks)
         entries += _draw_gaps(below, curves, looks)
-        ticks = ticks_of({system.size or system.true_size or 1 for system in drawn})
+        ticks = ticks_of(
+            {system.size or system.true_size or 1 for system in drawn},
+            {system.true_size or 1 for system in drawn},
+        )
         below.set_xticks(sorted(ticks), [ticks[place] for place in sorted(ticks)])
         below.set_xlabel("training sentences")
         add_legend(figure, entries, columns=_COLUMNS_OF_LEGEND)

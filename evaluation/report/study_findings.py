@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from ...schema.methods import PROJECTION, TEACHER_STUDENT
-from .evidence import Comparison
+from .evidence import LEVEL, Comparison
 from .findings import caveats, nothing_separated
 from .gaps import GapCurve, GapsOfLanguage, Movement
 from .tables import size_of_pair
@@ -25,7 +25,7 @@ def findings_of_gaps(found: GapsOfLanguage) -> list[str]:
         return ["No two ways were trained on the same number of sentences, so there is no gap to tell of."]
     said = []
     tests = [*found.evidence.comparisons, *(curve.movement for curve in found.curves if curve.movement)]
-    if not any(each.is_separated for each in tests):
+    if all(each.adjusted_p_value >= LEVEL for each in tests):
         said.append(nothing_separated(len(tests)))
     for curve in found.curves:
         said.append(_of_gaps(curve))

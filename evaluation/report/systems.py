@@ -13,7 +13,9 @@ from typing import Any
 
 from ...schema.errors import DataError
 from ..grid.description import (
+    CRF,
     GOLD_AND_SYNTHETIC,
+    MULTILINGUAL,
     ORGANIC,
     PREDICTIONS,
     SCRATCH,
@@ -23,6 +25,7 @@ from ..grid.description import (
     TRANSFER_ALONE,
 )
 from ..grid.results import read_results
+from ..recipes import GOLD_ONLY
 from ..statistics import SeedSensitivity, sensitivity_to_seeds
 
 ADDED_TO_GOLD = (GOLD_AND_SYNTHETIC, SYNTHETIC_THEN_GOLD)
@@ -114,6 +117,11 @@ class System:
         return sum(run.collapsed for run in self.counted)
 
     @property
+    def has_failed(self) -> bool:
+        """Whether all of the counted runs have collapsed."""
+        return self.collapsed == len(self.counted)
+
+    @property
     def is_organic(self) -> bool:
         """Whether it was trained on gold's own sentences."""
         return self.source == ORGANIC
@@ -143,6 +151,21 @@ class System:
     def is_smaller(self) -> bool:
         """Whether there were fewer sentences than asked for."""
         return self.size is not None and self.true_size is not None and self.true_size < self.size
+
+    @property
+    def seed_matters(self) -> bool:
+        """Whether another seed might have given other figures: it draws a sample, or trains an encoder."""
+        if self.runs[0].result["cell"]["tagger"]["kind"] != CRF:
+            return self.setting != PREDICTIONS
+        # Nothing is drawn at random when a CRF is trained, and what is learned whole is no sample.
+        is_whole = self.size is None or self.is_smaller
+        return self.setting == MULTILINGUAL or (self.setting not in TRANSFER_ALONE and not is_whole)
+
+    @property
+    def left_out(self) -> int:
+        """In how many of the counted runs folds of gold decided not to learn the source that was added."""
+        combinations = (run.result["combination"] for run in self.counted)
+        return sum(each is not None and each["recipe"] == GOLD_ONLY for each in combinations)
 
     @cached_property
     def f1(self) -> SeedSensitivity:

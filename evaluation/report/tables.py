@@ -168,7 +168,13 @@ def per_type(evidence: Evidence, name: str) -> Table:
     """Lay out F1 by entity type."""
     gold = types_of(evidence.systems)
     rows = [
-        (*_about(system), *(_of(system.spread(of_type(type_, "f1"))) for type_ in gold))
+        (
+            *_about(system),
+            *(
+                _of(system.spread(of_type(type_, "f1"))) if system.mean(of_type(type_, "gold")) else NONE
+                for type_ in gold
+            ),
+        )
         for system in evidence.systems
     ]
     return Table(
@@ -263,6 +269,7 @@ def lift(evidence: Evidence, name: str) -> Table:
                 *_about(system),
                 _of(alone.f1),
                 _of(system.f1),
+                f"{system.left_out} of {len(system.counted)}",
                 *(
                     _difference(known)
                     if known
@@ -274,11 +281,12 @@ def lift(evidence: Evidence, name: str) -> Table:
         name=name,
         caption=(
             "What a source adds to gold: micro-F1 of gold with all of the source minus that of as many gold "
-            "sentences alone, and the 95 % interval of the difference. The t-test knows seeds alone."
+            "sentences alone, and the 95 % interval of the difference. Left out: runs in which folds of gold "
+            "decided not to learn the source. The t-test knows seeds alone."
         ),
-        align="lllrrrrrrr",
+        align="lllrrrrrrrr",
         header=(
-            *(*_ABOUT[:3], "gold sentences", "gold alone", "with the source"),
+            *(*_ABOUT[:3], "gold sentences", "gold alone", "with the source", "left out"),
             *("lift", "95 % interval", "p", "p of the t-test"),
         ),
         rows=tuple(rows),

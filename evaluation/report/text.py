@@ -42,6 +42,8 @@ _LATEX = {
     '"': r"{\char34}",
     "`": r"\textasciigrave{}",
     "'": r"\textquotesingle{}",
+    # After the end of a row, a star would be part of that.
+    "*": "{*}",
     "[": "{[}",
     "]": "{]}",
     "±": r"$\pm$",

@@ -18,7 +18,9 @@ from .page import (
     page,
     said_of,
     section_of_language,
+    summary_of,
     taggers_of,
+    written,
 )
 from .published import beside_published
 from .published import records as published_records
@@ -47,11 +49,15 @@ class Known:
         gold_tags: Gives gold, which is not in the folder. Without it systems are not compared.
         only: Ids of the results to report, where the folder holds those of other grids too; None for all.
         manifest: Of the dataset that was built; None where there is none.
+        missing: How many cells of the grid have no result.
+        left_out: What of the grid cannot be run.
     """
 
     gold_tags: GoldTags | None = None
     only: Collection[str] | None = None
     manifest: Mapping[str, Any] | None = None
+    missing: int = 0
+    left_out: tuple[str, ...] = ()
 
 
 _TABLES_OF_A_LANGUAGE = {
@@ -73,6 +79,8 @@ class ReportWritten:
         files: The other files, by name.
         runs: How many runs it is of.
         systems: How many systems.
+        missing: How many cells of the grid have no result.
+        left_out: What of the grid cannot be run.
         findings: What it says of each language, in Markdown.
         untested: Languages whose gold was not at hand, so that no systems were compared.
     """
@@ -81,6 +89,8 @@ class ReportWritten:
     files: tuple[Path, ...]
     runs: int
     systems: int
+    missing: int
+    left_out: tuple[str, ...]
     findings: Mapping[str, tuple[str, ...]]
     untested: tuple[str, ...]
 
@@ -91,6 +101,8 @@ class ReportWritten:
             "files": [str(path) for path in self.files],
             "runs": self.runs,
             "systems": self.systems,
+            "missing": self.missing,
+            "left_out": list(self.left_out),
             "findings": {language: list(said) for language, said in self.findings.items()},
             "untested": list(self.untested),
         }
@@ -140,12 +152,15 @@ def write_report(
         **csv_files(_records(systems, evidence, known, paper=paper)),
         **_figures(systems, evidence),
     }
-    write_files(folder, files, page(title, systems, sections, seed=seed))
+    summary = summary_of(systems, known.missing, known.left_out)
+    write_files(folder, files, page(title, systems, [summary, *map(written, sections)], seed=seed))
     return ReportWritten(
         readme=folder / README,
         files=tuple(folder / name for name in sorted(files)),
         runs=sum(len(system.runs) for system in systems),
         systems=len(systems),
+        missing=known.missing,
+        left_out=known.left_out,
         findings=said,
         untested=tuple(each.systems[0].language for each in evidence if not each.has_gold),
     )
