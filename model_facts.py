@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from .cards.hub_results import Benchmark
-from .cards.model_card import ModelFacts, Origin, learned_parts
+from .cards.model_card import ModelFacts, Origin
 from .evaluation.crf import CrfSettings
 from .evaluation.grid.cells import Cell, source_of
 from .evaluation.grid.data import GridData
 from .evaluation.grid.description import CRF, GridSource, GridTagger
 from .evaluation.grid.encoder_cells import RECIPE
 from .evaluation.grid.repeating import Run
-from .evaluation.grid.results import read_results
+from .evaluation.grid.results import learned_parts, read_results
 from .evaluation.recipes import PUT_TOGETHER, count_of_gold, settings_for_gold
 from .release import Release
 from .schema.manifest import read_manifest
@@ -57,7 +57,7 @@ def facts_of_model(
             gold.citation,
         ),
         head=None if is_crf else settings["head"],
-        base_model=None if is_crf else _base_model(tagger["model"], data),
+        base_model=None if is_crf or is_folder(tagger["model"], data) else tagger["model"],
         settings=settings,
         release=release.name,
     )
@@ -137,6 +137,6 @@ def _config_of_gold(data: GridData, language: str) -> str | None:
     return source.config or (corpus(source.corpus).config_of(language) if source.corpus else None)
 
 
-def _base_model(model: str, data: GridData) -> str | None:
-    is_folder = (data.grid.folder / Path(model).expanduser()).is_dir()
-    return None if is_folder else model
+def is_folder(model: str, data: GridData) -> bool:
+    """Say whether the model that a tagger began with is a folder here, and not an id of the Hub."""
+    return (data.grid.folder / Path(model).expanduser()).is_dir()

@@ -25,7 +25,7 @@ from .evaluation.grid.results import RESULT, read_predicted_tags
 from .hub.folder import sha256_of
 from .hub.publish import Access, Plan, PublishedOnHub, plan_commit, publish_on_hub
 from .hub.repository import Repository, Snapshot, again, quiet_client
-from .model_facts import facts_of_model
+from .model_facts import facts_of_model, is_folder
 from .release import Release
 from .schema.errors import DataError, PublishError, SynthnerError, WrongUsageError
 from .schema.example import Example
@@ -248,7 +248,7 @@ def prepare_model(
         path.replace(folder / path.name)
     (folder / "model").rmdir()
     result = repeated.write(folder)
-    shown = _without_folders(result)
+    shown = _without_folders(result, data)
     if shown != result:
         (folder / RESULT).write_text(_as_json(shown), encoding="utf-8")
     facts = facts_of_model(release, data, repeated.run, shown, repository.name)
@@ -269,11 +269,11 @@ def prepare_model(
     )
 
 
-def _without_folders(result: Mapping[str, Any]) -> Mapping[str, Any]:
+def _without_folders(result: Mapping[str, Any], data: GridData) -> Mapping[str, Any]:
     """Return a result that names no folder of this machine."""
     tagger = result["cell"]["tagger"]
     model = tagger["model"]
-    if not model or not (PurePath(model).is_absolute() or model.startswith("~")):
+    if not model or not is_folder(model, data):
         return result
     return {**result, "cell": {**result["cell"], "tagger": {**tagger, "model": PurePath(model).name}}}
 

@@ -36,6 +36,7 @@ class Benchmark:
         config: Its config there; None where it has one only.
         revision: The commit there, or `sha256:…` of the files.
         citation: BibTeX; None where nobody says.
+        split: The split that was tested on.
     """
 
     title: str
@@ -43,6 +44,7 @@ class Benchmark:
     config: str | None
     revision: str
     citation: str | None
+    split: str = "test"
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def _metrics(reached: Mapping[str, Any], benchmark: Benchmark) -> list[EvalResul
             dataset_type=one_line(benchmark.hub or "gold"),
             dataset_name=one_line(f"{benchmark.title} ({reached['cell']['language']})"),
             dataset_config=one_line(benchmark.config) if benchmark.config else None,
-            dataset_split="test",
+            dataset_split=benchmark.split,
             dataset_revision=one_line(benchmark.revision),
             metric_type=type_,
             metric_name=name,
@@ -128,7 +130,7 @@ def _entry(reached: Mapping[str, Any], benchmark: Benchmark, url: str, source: s
         dataset_revision=benchmark.revision if _COMMIT.fullmatch(benchmark.revision) else None,
         source_url=url,
         source_name=source,
-        notes=f"micro-F1 as seqeval's default mode, split test{about}",
+        notes=f"micro-F1 as seqeval's default mode, split {benchmark.split}{about}",
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..evaluation.recipes import GOLD_ONLY
+from ..evaluation.grid.results import learned_parts
 from ..schema.languages import language
 from . import model_tables
 from .front_matter import one_line
@@ -92,13 +92,6 @@ class ModelFacts:
         if None in found or UNKNOWN_LICENSE in found or not found:
             return UNKNOWN_LICENSE
         return str(found.pop()) if len(found) == 1 else OTHER_LICENSE
-
-
-def learned_parts(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the parts of the training data that were learned: all, unless gold alone was better."""
-    parts = result["data"]["train"]
-    is_gold_only = (result["combination"] or {}).get("recipe") == GOLD_ONLY
-    return [part for part in parts if not is_gold_only or part["role"] == "gold"]
 
 
 def render_model_card(facts: ModelFacts, existing: str | None = None) -> str:

@@ -182,6 +182,8 @@ def _verified(
         return Verification((), tuple(too_large) or (_NOTHING,))
     base, merged = folder / "main", folder / "merged"
     copy_leaderboard(repository, main, base, ["benchmarks/*", "results/*.json"])
+    # Predictions of `main` stay where they are, but for those that are changed: they must be seen to be.
+    copy_results(repository, main.commit, [name for name in changes.new if name in main.files], base)
     copytree(base, merged)
     for name in changes.removed:
         (merged / name).unlink(missing_ok=True)

@@ -200,7 +200,7 @@ def _on_the_hub(result: SubmittedResult, benchmark: Benchmark, url: str) -> dict
     """Return what the repository of a model can say of its result."""
     gold, model = benchmark.gold, result.content["model"]["id"]
     tested = (
-        TestedOn(benchmark.title, gold.hub, gold.config, gold.revision, None)
+        TestedOn(benchmark.title, gold.hub, gold.config, gold.revision, None, gold.split)
         if isinstance(gold, HubGold)
         else TestedOn(benchmark.title, None, None, benchmark.sha256, None)
     )

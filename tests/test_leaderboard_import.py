@@ -89,21 +89,21 @@ def test_a_model_card_is_taken_over(board: LeaderboardFolder, tmp_path: Path) ->
 
 
 def test_evaluation_results_of_the_hub_are_taken_over(board: LeaderboardFolder, tmp_path: Path) -> None:
-    def entry(value: float, dataset: str, task: str, notes: str | None) -> EvalResultEntry:
+    def entry(day: int, value: float, dataset: str, task: str, notes: str | None) -> EvalResultEntry:
         return EvalResultEntry(
             dataset_id=dataset,
             task_id=task,
             value=value,
-            date="2026-02-03T10:00:00Z",
-            source_url="https://huggingface.co/ada/tagger",
+            date=f"2026-02-{day:02}T10:00:00Z",
+            source_url=f"https://huggingface.co/ada/tagger-{day}",
             source_name="Model card",
             notes=notes,
         )
 
     entries = [
-        entry(0.8123, "masakhane/masakhaner2", "yor", "micro-F1 as seqeval's default mode"),
-        entry(71.5, "masakhane/masakhaner2", "swa", "F1"),
-        entry(41.2, "cais/hle", "default", None),
+        entry(3, 0.8123, "masakhane/masakhaner2", "yor", "micro-F1 as seqeval's default mode"),
+        entry(4, 71.5, "masakhane/masakhaner2", "swa", "F1"),
+        entry(5, 41.2, "cais/hle", "default", None),
     ]
     path = tmp_path / "masakhaner2.yaml"
     path.write_text(yaml.safe_dump(eval_result_entries_to_yaml(entries)), encoding="utf-8")
@@ -112,7 +112,10 @@ def test_evaluation_results_of_the_hub_are_taken_over(board: LeaderboardFolder, 
         "tiny-yor": 0.8123,
         "tiny-swa": 0.715,
     }
-    assert {record["date"] for record in found.records} == {"2026-02-03"}
+    assert {(each["benchmark"], each["date"], each["source"]["url"]) for each in found.records} == {
+        ("tiny-yor", "2026-02-03", "https://huggingface.co/ada/tagger-3"),
+        ("tiny-swa", "2026-02-04", "https://huggingface.co/ada/tagger-4"),
+    }
     assert reasons(found).endswith("entry 3: this is no named entity recognition")
 
 

@@ -125,6 +125,36 @@ def test_sort_by_heading_with_the_keyboard(opened: Opening) -> None:
     assert visited.texts("td.of-unseen_recall") == ["0.200", "0.300", "0.600", "–"]
 
 
+@pytest.mark.parametrize(
+    ("at", "selector", "stays", "key"),
+    [
+        ("#/", "nav.pager button >> nth=1", "Next", "Enter"),
+        ("#/?page=2", "nav.pager button >> nth=1", "Previous", "Enter"),
+        ("#/curves", ".legend button >> nth=1", "System 002", "Enter"),
+        ("#/submit", "#submit-kind", "Results of an evaluation", "ArrowDown"),
+    ],
+    ids=["next page", "last page", "curve", "kind of submission"],
+)
+def test_focus_stays_where_a_key_was_pressed(
+    opened: Opening, at: str, selector: str, stays: str, key: str
+) -> None:
+    page = opened([row(system=f"System {number:03}") for number in range(1, 121)], at=at).page
+    page.evaluate("document.querySelector('#view').firstChild.seenBefore = true")
+
+    page.locator(selector).focus()
+    page.keyboard.press(key)
+
+    assert not page.evaluate("Boolean(document.querySelector('#view').firstChild.seenBefore)"), (
+        "it is built anew"
+    )
+    expect(page.locator("#view :focus")).to_contain_text(stays)
+
+
+@pytest.mark.parametrize("view", ["toString", "constructor", "__proto__"])
+def test_a_view_that_is_none_is_the_leaderboard(opened: Opening, view: str) -> None:
+    assert opened(at=f"#/{view}").texts(SYSTEMS) == ["Lake", "River", "Lake", "Chat"]
+
+
 def test_columns_can_be_chosen(opened: Opening) -> None:
     visited = opened()
 
@@ -209,6 +239,8 @@ def test_learning_curves(opened: Opening) -> None:
     assert points.count() == 3
     labels = [point.get_attribute("aria-label") for point in points.all()]
     assert any("1,000 sentences: F1 0.800 (0.770–0.830)" in (label or "") for label in labels)
+    picture = page.get_by_role("group", name="F1 by number of training sentences, Yoruba")
+    assert picture.get_by_role("link").count() == 3, "what is read aloud has the points"
     page.click(".legend button >> nth=0")
     assert page.locator("figure a").count() < 3
     page.click(".as-table summary")
@@ -286,6 +318,19 @@ def test_colours_can_be_read(opened: Opening, scheme: str) -> None:
     assert (red > 200) == (scheme == "light")
     for selector in ("h1", "header p", SYSTEMS, "td.of-f1 small", ".badge", ".badge.self-reported", ".found"):
         assert page.evaluate(_CONTRAST, selector) >= 4.5, selector
+
+
+def test_phone_shows_the_view_that_is_open_and_letters_that_can_be_read(opened: Opening) -> None:
+    page = opened(at="#/about", **PHONE).page
+    box = page.locator("#views a[aria-current]").bounding_box()
+    assert box is not None
+    assert box["x"] + box["width"] <= PHONE["viewport"]["width"]
+
+    for view, letters in (("curves", "svg text.tick"), ("types", "svg text.type")):
+        page.evaluate("(view) => { location.hash = `#/${view}`; }", view)
+        box = page.locator(letters).first.bounding_box()
+        assert box is not None
+        assert box["height"] >= 11, view
 
 
 @pytest.mark.parametrize("rows", [leaderboard(), hostile_rows()], ids=["usual", "hostile"])

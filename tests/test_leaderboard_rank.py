@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from synthner.cards.leaderboard.card import write_leaderboard
+from synthner.cards.leaderboard.page import write_page
 from synthner.evaluation.leaderboard.ranking import Leaderboard, read_leaderboard
 from synthner.evaluation.leaderboard.rows import LEADERBOARD, Row, read_rows
 from synthner.evaluation.scoring import score
@@ -140,6 +141,33 @@ def test_costs_and_gold_are_divided_by(board: LeaderboardFolder) -> None:
     assert priced.f1_per_cost == pytest.approx(priced.f1 / 4)
     assert priced.f1_per_gold_sentence == pytest.approx(priced.f1 / 50)
     assert (rows["free"].f1_per_cost, rows["free"].f1_per_gold_sentence) == (None, None)
+
+
+def test_a_cost_too_small_to_divide_by_breaks_no_page(board: LeaderboardFolder, tmp_path: Path) -> None:
+    board.submit(0.8, name="next-to-nothing", cost={"amount": 5e-324, "currency": "EUR"})
+    rows = read_leaderboard(board.folder).rows
+    assert [(row.cost, row.f1_per_cost) for row in rows] == [(5e-324, None)]
+    write_page(tmp_path / "page.html", rows, repository=None)
+
+
+def test_a_number_is_the_same_however_it_is_written(board: LeaderboardFolder) -> None:
+    path = board.folder / board.submit(0.8, name="first")
+    path.write_text(
+        path.read_text()
+        .replace('"size":100,', '"size": 1e2,')
+        .replace('"sentences":100', '"sentences": 100.0')
+    )
+    board.submit(0.8, name="second", seed=1)
+    write_leaderboard(board.folder, read_leaderboard(board.folder))
+    first, second = (rows_of(board)[name] for name in ("first", "second"))
+    assert [repr(row.size) for row in (first, second)] == ["100", "100"]
+    assert [repr(row.synthetic_sentences) for row in (first, second)] == ["100", "100"]
+    assert "100.0" not in (board.folder / "README.md").read_text()
+
+
+def test_the_longest_names_have_a_place(board: LeaderboardFolder) -> None:
+    board.submit(0.8, name="n" * 96, organization="o" * 96)
+    assert ranks(board) == {"n" * 96: (1, 1)}
 
 
 def test_gold_alone_is_gold(board: LeaderboardFolder) -> None:

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from synthner.evaluation.leaderboard.records import Submission, Submitter, record_hash, record_of_run
+from synthner.evaluation.leaderboard.rows import read_rows
 from synthner.hub.loopback import Request
 from synthner.tests.command_line import Ended, files_in
 from synthner.tests.curation_sentences import sentences
@@ -188,6 +189,31 @@ def test_a_tampered_pull_request_is_answered_once_and_stays_open(there, leaderbo
     assert len(there.comments(leaderboard, proposed.pr_num)) == 2
     assert [each.num for each in there.requests(leaderboard)] == [proposed.pr_num]
     assert not {"setup.py", path} & there.files(leaderboard)
+
+
+def test_nobody_takes_a_result_of_others_off_the_leaderboard(there, leaderboard, tmp_path):
+    run = there.run("crf", "organic")
+    said = there.submitted(leaderboard, run, *as_nord("crf"))
+    claimed = record_of_run(run, BENCHMARK, Submission("model", Submitter("nord", "claimed"), "2026-04-01"))
+    claim = named({**claimed, "predictions": None})
+    there.propose(leaderboard, claim)
+    there.reviewed(leaderboard, "--merge")
+    [predictions] = [name for name in said["sent"] if name.endswith(".parquet")]
+    [beside] = [name.replace(".json", ".parquet") for name in claim]
+
+    for name in (predictions, beside):
+        there.propose(leaderboard, {name: b"PAR1 and nothing else"}, token=there.eve)
+    reviewed = there.reviewed(leaderboard, "--merge")
+
+    assert [each["merged"] for each in reviewed["pull_requests"]] == [False, False]
+    assert [each["problems"][0]["message"] for each in reviewed["pull_requests"]] == [
+        "the result is changed",
+        "the submission has no record for these predictions",
+    ]
+    assert reviewed["left_out"] == []
+    (tmp_path / "rows.parquet").write_bytes(there.content(leaderboard, "leaderboard.parquet", "main"))
+    rows = read_rows(tmp_path / "rows.parquet")
+    assert {row.system: row.status for row in rows} == {"crf": "verified", "claimed": "self-reported"}
 
 
 def test_what_is_right_waits_where_its_author_speaks_for_others(there, leaderboard):
@@ -383,6 +409,7 @@ def test_what_is_wrong_is_said_before_anything_is_sent(there, leaderboard, tmp_p
         (["--dataset", "nord/missing", "--benchmark", BENCHMARK], 1, "no such repository"),
         ([run, "--organization", "nord"], 2, "what the system is called"),
         ([run, "--name", "crf", "--cost", "3"], 2, "--cost and --currency"),
+        ([run, *said, "--cost", "nan", "--currency", "EUR"], 1, "cost.amount: this is no number"),
         (["--benchmark", BENCHMARK], 2, "nothing to submit"),
         (["ffff", *said, "--release", there.evaluated.folder], 2, "no cell `ffff`"),
     ):

@@ -1,5 +1,6 @@
 """Submissions to a leaderboard: a sound one passes, what is tampered with is refused for that reason."""
 
+import gzip
 import json
 import os
 import shutil
@@ -33,6 +34,7 @@ from synthner.evaluation.leaderboard.strict_json import canonical_json
 from synthner.evaluation.leaderboard.submitted_predictions import PredictionsReader
 from synthner.evaluation.leaderboard.verifying import Verification, verify
 from synthner.evaluation.scoring import score
+from synthner.leaderboard.apart import verify_apart
 from synthner.schema.errors import DataError
 from synthner.schema.validation import json_schema
 from synthner.tests.command_line import files_in
@@ -155,6 +157,33 @@ def test_training_data_that_cannot_be_found_is_said_to_be_unchecked(
     verification = submitted.verify()
     assert verification.is_acceptable
     assert "a file or folder here has its name" in verification.results[0].notices[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("train.jsonl.gz", gzip.compress(b'{"tokens": ["Ada"]}\n' * 100)[:-20]),
+        ("train.zip", b"PK\x03\x04 and no more"),
+        ("train.tar", b"no archive at all" * 100),
+        ("train.h5", b"no such table"),
+        ("README.md", b"---\nconfigs: [{\n---\n"),
+        ("README.md", b"---\n\x00\n---\n"),
+    ],
+    ids=["cut gzip", "no zip", "no tar", "format without reader", "broken card", "card with a null"],
+)
+def test_training_data_of_any_kind_ends_no_verification(
+    submitted: Submitted, name: str, content: bytes
+) -> None:
+    folder = submitted.board.mirror / "ada/data"
+    folder.mkdir(parents=True)
+    (folder / "train.jsonl").write_text('{"tokens": ["Ada"], "ner_tags": ["B-PER"]}\n')
+    (folder / name).write_bytes(content)
+    if name != "README.md":
+        (folder / "train.jsonl").unlink()
+    submitted.board.submit(0.8, training=[part("source", "yor", hub="ada/data", revision=COMMIT)])
+    verification = submitted.verify()
+    assert verification.is_acceptable
+    assert verification.results[0].notices[0].startswith("training data not checked (source: ada/data)")
 
 
 def test_the_same_predictions_under_another_name_are_said(submitted: Submitted) -> None:
@@ -338,6 +367,15 @@ def unnamed_predictions(submitted: Submitted) -> None:
     path.with_suffix(".parquet").write_bytes(b"PAR1")
 
 
+def predictions_for_theirs(submitted: Submitted) -> None:
+    """Add predictions to a self-reported result that is on the leaderboard: it would be left out then."""
+    path = submitted.folder / submitted.board.report(0.9, organization="bob")
+    there = submitted.base / path.relative_to(submitted.folder)
+    there.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(path, there)
+    path.with_suffix(".parquet").write_bytes(b"PAR1")
+
+
 def in_the_folder_of_others(submitted: Submitted) -> None:
     path = submitted.folder / submitted.board.submit(0.8)
     target = (submitted.folder / submitted.theirs).parent
@@ -400,6 +438,17 @@ def same_predictions_other_seed(submitted: Submitted) -> None:
     data = parquet(ids(gold), predicted)
     for seed in (0, 1):
         submitted.board.put(submitted.board.record(predicted, data, seed=seed), data)
+
+
+def same_predictions_other_tagger_name(submitted: Submitted) -> None:
+    """Submit copies as seeds of a tagger that has two names: by what it is, it is ranked as one."""
+    gold = submitted.board.gold["tiny-yor"]
+    predicted = submitted.board.predictions(0.8, 0)
+    data = parquet(ids(gold), predicted)
+    for seed, name in enumerate(("crf", "another")):
+        record = submitted.board.record(predicted, data, seed=seed)
+        record["cell"]["tagger"]["name"] = name
+        submitted.board.put(record, data)
 
 
 def other_case(submitted: Submitted) -> None:
@@ -467,6 +516,10 @@ TAMPERED: dict[str, tuple[Tamper, str]] = {
         ),
         "seen and unseen mentions add up to 2",
     ),
+    "recall on new names alone": (
+        change(scores__unseen={"recall": 1.0, "gold": 1, "correct": 1}),
+        "seen and unseen mentions can only be compared together",
+    ),
     "edited after it was named": (
         rewrite(lambda text: text.replace('"size":100', '"size":101')),
         "the file has another name than its content",
@@ -507,7 +560,11 @@ TAMPERED: dict[str, tuple[Tamper, str]] = {
     "large record": (rewrite(lambda text: text + " " * 300_000), "larger than 262,144 bytes"),
     "other predictions": (wrong_bytes, "its sha256 is not the one in the record"),
     "no predictions": (no_predictions, "the file cannot be read: No such file"),
-    "no record": (no_record, "there is no record for these predictions"),
+    "no record": (no_record, "the submission has no record for these predictions"),
+    "predictions beside a record of others": (
+        predictions_for_theirs,
+        "the submission has no record for these predictions",
+    ),
     "predictions nobody named": (unnamed_predictions, "the record names no predictions"),
     "sentence left out": (predictions(drop), "it has 119 sentences, and gold has 120"),
     "other order": (predictions(swap), "the order is not gold's: row 4 is `yor-4`, not `yor-3`"),
@@ -579,6 +636,10 @@ TAMPERED: dict[str, tuple[Tamper, str]] = {
     "result of others removed": (remove_theirs, "the result is removed"),
     "folder of look-alikes": (look_alike_folder, "U+043E (cyrillic small letter o)"),
     "same seed again": (same_seed, "the run with seed 0 of this system is there already"),
+    "seeds that are copies of a tagger with two names": (
+        same_predictions_other_tagger_name,
+        "of this system have the same predictions",
+    ),
     "seeds that are copies": (same_predictions_other_seed, "of this system have the same predictions"),
     "name in capitals": (other_case, "`Bob__first` and `bob__first` differ in nothing but"),
     "test split as training data": (test_sentences_named, "the test sentences of the benchmark are named"),
@@ -607,6 +668,26 @@ def test_what_is_tampered_with_is_refused_for_that_reason(
     # Nothing else is held against it.
     assert len({problem.message for problem in verification.problems}) <= 2, verification.problems
     assert before is None or set(files_in(submitted.folder.parent)) == before
+
+
+@pytest.mark.parametrize(
+    ("seconds", "message"),
+    [(120, "micro.f1 is claimed to be 0.99"), (0.01, "verifying this took more than")],
+    ids=["in time", "too long"],
+)
+def test_a_verification_apart_ends_in_time(submitted: Submitted, seconds: float, message: str) -> None:
+    path = submitted.board.submit(0.8, change=lambda record: record["scores"]["micro"].update(f1=0.99))
+    changed = [path, path.replace(".json", ".parquet")]
+    verification = verify_apart(submitted.folder, changed, submitted.base, most_seconds=seconds)
+    [problem] = verification.problems
+    assert message in problem.message
+
+
+def test_what_owners_have_to_mend_is_said_to_them(submitted: Submitted) -> None:
+    (submitted.base / "benchmarks/tiny-yor.yaml").write_text("no benchmark")
+    with pytest.raises(DataError) as raised:
+        verify_apart(submitted.folder, [submitted.board.submit(0.8)], submitted.base)
+    assert "tiny-yor.yaml" in str(raised.value.where)
 
 
 def test_a_benchmark_that_was_made_easier_does_not_count(submitted: Submitted) -> None:
@@ -682,6 +763,23 @@ def test_a_record_of_a_run_is_accepted(tmp_path: Path) -> None:
     assert verification.results[0].f1 == result["scores"]["micro"]["f1"]
 
 
+def test_a_record_names_no_sentences_that_were_not_learned(tmp_path: Path) -> None:
+    sources = {"synthetic": {"train": "synthetic-{language}.jsonl"}}
+    release = write_grid(tmp_path / "release", {"sources": sources, "settings": ["gold+synthetic"]})
+    run_here(release)
+    submission = Submission("dataset", Submitter("ada", "synthetic-en"), "2026-04-01")
+    learned = {}
+    for run in (release.parent / "runs").iterdir():
+        result = json.loads((run / "result.json").read_text())
+        for recipe in ("adapted", "gold only"):
+            (run / "result.json").write_text(
+                json.dumps(result | {"combination": {**result["combination"], "recipe": recipe}})
+            )
+            record = record_of_run(run, "tiny-en", submission)
+            learned[recipe] = [each["role"] for each in record["training"]]
+    assert learned == {"adapted": ["gold", "source"], "gold only": ["gold"]}
+
+
 def test_a_record_knows_every_setting_of_an_evaluation() -> None:
     known = json_schema("leaderboard_result")["properties"]["cell"]["properties"]["setting"]["enum"]
     assert set(known) == {*SETTINGS, PREDICTIONS}
@@ -751,6 +849,14 @@ def test_the_answer_opens_nothing(submitted: Submitted) -> None:
     assert "<img" not in answer
     assert "](https" not in answer
     assert "\n# Accepted" not in answer
+
+
+def test_the_answer_stays_short_enough_for_a_comment(submitted: Submitted) -> None:
+    long = "<\u202e" * 1_300
+    submitted.changed = tuple(f"results/{number}{long}" for number in range(100))
+    answer = render_answer(submitted.verify())
+    assert len(answer) < 65_536
+    assert "and 50 more" in answer
 
 
 # --- whatever comes ---

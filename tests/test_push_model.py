@@ -48,8 +48,8 @@ def encoder(publisher: ModelPublisher, tmp_path_factory: pytest.TempPathFactory)
         publisher,
         tmp_path_factory.mktemp("encoder") / "release",
         {
-            "tiny": {"model": "base-model", "settings": LEARNS},
-            "summed": {"model": "base-model", "settings": {**LEARNS, "head": "summed"}},
+            "tiny": {"model": "bases/base-model", "settings": LEARNS},
+            "summed": {"model": "bases/base-model", "settings": {**LEARNS, "head": "summed"}},
         },
         seeds=1,
     )
@@ -82,7 +82,10 @@ def test_a_model_is_pushed_in_one_commit_and_loads_with_transformers(
     assert (outcome["cell"], outcome["differing"], outcome["sentences_tagged"]) == (id_, 0, 20)
     assert publisher.model_commits(repository) == 1
     of_run = encoder.folder / "runs" / id_
-    assert json.loads(publisher.model_text(repository, "result.json")) == encoder.results()[id_]
+    published, result = json.loads(publisher.model_text(repository, "result.json")), encoder.results()[id_]
+    bases = [each["cell"]["tagger"].pop("model") for each in (published, result)]
+    assert bases == ["base-model", "bases/base-model"], "a folder is called by its last name"
+    assert published == result
     [found] = publisher.python(_first_code(publisher.model_text(repository, "README.md")))
     assert {mention["entity_group"] for mention in found} <= {"PER", "LOC"}
     fetched = publisher.api.hf_hub_download(repository, "predictions.parquet", cache_dir=tmp_path)

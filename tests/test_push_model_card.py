@@ -6,6 +6,7 @@ import pytest
 import yaml
 from huggingface_hub import ModelCard
 
+from synthner.cards.hub_results import hub_results
 from synthner.cards.model_card import Benchmark, ModelFacts, Origin, render_model_card
 
 NASTY = "a|b <script>alert(1)</script> [x](http://evil.example) ``` \u202e\n---\n# Heading"
@@ -143,6 +144,18 @@ def test_base_model_library_and_tested_language_are_in_the_metadata():
     assert (data["base_model"], data["library_name"]) == ("org/base", "transformers")
     assert data["language"] == ["yo", "ig"]
     assert 'aggregation_strategy="first"' in card
+
+
+@pytest.mark.parametrize("split", ["test", "validation"])
+def test_results_name_the_split_that_was_tested_on(split):
+    benchmark = Benchmark("Gold", "acme/gold", "yor", "f" * 40, None, split)
+
+    found = hub_results(result(), benchmark, url="https://example.org")
+
+    [index] = found.model_index("model")
+    assert {each["dataset"]["split"] for each in index["results"]} == {split}
+    [[entry]] = [entries for _, entries in [found.eval_results() or ("", [])]]
+    assert f"split {split}," in entry["notes"]
 
 
 def test_seeds_show_mean_and_standard_deviation():

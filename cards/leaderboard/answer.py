@@ -8,6 +8,8 @@ from ..markdown import Markdown, cell, code, table
 
 MOST_PROBLEMS = 50
 MOST_RESULTS = 100
+LONGEST_PATH = 320
+"""No result has a longer one; a comment that is longer than the Hub takes would hold up the review."""
 
 
 def render_answer(verification: Verification) -> str:
@@ -18,7 +20,7 @@ def render_answer(verification: Verification) -> str:
     if verification.results:
         parts.append(_results(verification.results))
     notices = [
-        f"- {code(shown(result.path))}: {cell(notice)}."
+        f"- {_file(result.path)}: {cell(notice)}."
         for result in verification.results[:MOST_RESULTS]
         for notice in result.notices
     ]
@@ -47,8 +49,13 @@ def _problems(verification: Verification) -> str:
     lines = ["### What is wrong", ""]
     for problem in verification.problems[:MOST_PROBLEMS]:
         hint = f" {cell(problem.hint)}" if problem.hint else ""
-        lines.append(f"- {code(shown(problem.path))}: {cell(problem.message)}.{hint}")
+        lines.append(f"- {_file(problem.path)}: {cell(problem.message)}.{hint}")
     return "\n".join([*lines, *_more(len(verification.problems))])
+
+
+def _file(path: str) -> Markdown:
+    text = shown(path)
+    return code(text if len(text) <= LONGEST_PATH else f"{text[: LONGEST_PATH - 1]}…")
 
 
 def _more(count: int) -> list[str]:
@@ -59,7 +66,7 @@ def _results(results: tuple[VerifiedResult, ...]) -> str:
     header = [Markdown(name) for name in ("Result", "Status", "F1", "Acceptable")]
     rows = [
         [
-            code(shown(result.path)),
+            _file(result.path),
             cell(result.checked.status),
             Markdown("–" if result.f1 is None else f"{result.f1:.4f}"),
             Markdown("yes" if result.checked.is_sound else "**no**"),

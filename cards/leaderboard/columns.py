@@ -143,7 +143,8 @@ HOW_TO_READ = (
         "Settings",
         "scratch learns the source alone, gold+synthetic gold with the source, synthetic-then-gold one after "
         "the other. zero-shot has learned a related language only, fine-tuned goes on from there with the "
-        "source. multilingual learns all languages at once. predictions were made elsewhere.",
+        "source, and translate-test tags translations into it. multilingual learns all languages at once. "
+        "predictions were made elsewhere.",
     ),
     (
         "Seen and unseen",

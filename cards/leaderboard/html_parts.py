@@ -275,7 +275,7 @@ def _section(title: str, heads: Sequence[str], lines: Sequence[Sequence[Html]]) 
 
 
 def _plain(heads: Sequence[str], lines: Sequence[Sequence[Html]]) -> Html:
-    head = "".join(f'<th scope="col">{each}</th>' for each in heads)
+    head = "".join(f'<th scope="col">{each}</th>' if each else "<td></td>" for each in heads)
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in line) + "</tr>" for line in lines)
     return Html(
         f'<div class="scroll"><table class="plain"><thead><tr>{head}</tr></thead>'

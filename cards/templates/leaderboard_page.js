@@ -18,7 +18,7 @@ const controls = document.getElementById("controls");
 function readAddress() {
   const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
   const [view, id] = path.split("/");
-  return { view: view === "row" || view in views ? view : "leaderboard", id, choices: new URLSearchParams(query) };
+  return { view: view === "row" || Object.hasOwn(views, view) ? view : "leaderboard", id, choices: new URLSearchParams(query) };
 }
 
 function addressOf(view, choices) {
@@ -65,6 +65,10 @@ function show() {
     if (name === view) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
+  const list = document.getElementById("views");
+  const current = list.querySelector("[aria-current]");
+  // On a phone there is no room for all of them.
+  if (current) list.scrollLeft = current.offsetLeft - list.offsetLeft - (list.clientWidth - current.offsetWidth) / 2;
   controls.hidden = !["leaderboard", "curves", "types"].includes(view);
   if (!controls.hidden) fillControls(choices, view);
   if (view === "row") showRow(id);
@@ -131,8 +135,17 @@ function fillControls(choices, view) {
   for (const part of [document.getElementById("columns"), document.querySelector("label.sort")]) part.hidden = view !== "leaderboard";
 }
 
+// What is shown is built anew at every step: whoever uses a keyboard stays at the control that they have just used.
+function fill(...parts) {
+  const held = document.activeElement?.dataset?.held;
+  main.replaceChildren(...parts);
+  if (!held) return;
+  const usable = [...main.querySelectorAll("[data-held]:not(:disabled)")];
+  const [kind] = held.split(" ");
+  (usable.find((each) => each.dataset.held === held) ?? usable.find((each) => each.dataset.held.startsWith(`${kind} `)))?.focus();
+}
+
 function showLeaderboard(choices) {
-  const focused = document.activeElement?.dataset?.column;
   const sort = choices.get("sort") ?? byF1;
   const by = facts.columns.find(({ name }) => name === sort.replace(/^-/, "")) ?? facts.columns[0];
   const descending = sort.startsWith("-");
@@ -145,12 +158,11 @@ function showLeaderboard(choices) {
   const columns = shownColumns(choices).filter(({ name }) => name !== "scope" || !chosenScope(choices));
   const range = rangeOf(shown);
   const scale = columns.some(({ name }) => name === "f1") && rows.length ? `; the bars of F1 run from ${range[0].toFixed(1)} to ${range[1].toFixed(1)}` : "";
-  main.replaceChildren(
+  fill(
     element("p", { class: "found", role: "status" }, `${rows.length.toLocaleString("en")} of ${rowCount.toLocaleString("en")} results${scale}`),
     rows.length ? tableOf(shown, columns, by, descending, range) : element("p", { class: "nothing" }, "Nothing is like that. Take a filter away."),
     pager(page, pages),
   );
-  if (focused) main.querySelector(`button[data-column="${focused}"]`)?.focus();
 }
 
 // The tenths between which all intervals on the screen lie.
@@ -168,7 +180,7 @@ function tableOf(rows, columns, by, descending, range) {
     const next = sorted ? !descending : startsDown;
     const button = element(
       "button",
-      { type: "button", "data-column": column.name, title: column.meaning, onclick: () => choose({ sort: `${next ? "-" : ""}${column.name}` }) },
+      { type: "button", "data-held": `sort ${column.name}`, title: column.meaning, onclick: () => choose({ sort: `${next ? "-" : ""}${column.name}` }) },
       column.label,
       element("span", { class: "arrow", "aria-hidden": "true" }, sorted ? (descending ? "▼" : "▲") : "▽"),
     );
@@ -212,7 +224,7 @@ function systemCell(row) {
 
 function pager(page, pages) {
   if (pages === 1) return "";
-  const step = (to, label) => element("button", { type: "button", disabled: to < 1 || to > pages, onclick: () => choose({ page: to > 1 ? String(to) : "" }) }, label);
+  const step = (to, label) => element("button", { type: "button", "data-held": `page ${label}`, disabled: to < 1 || to > pages, onclick: () => choose({ page: to > 1 ? String(to) : "" }) }, label);
   return element("nav", { class: "pager", "aria-label": "Pages" }, step(page - 1, "Previous"), element("span", {}, `Page ${page} of ${pages}`), step(page + 1, "Next"));
 }
 
@@ -235,7 +247,7 @@ function showPlots(choices, panel, what, explanation) {
   const notes = [];
   if (found > series.length) notes.push(`${series.length} of ${found.toLocaleString("en")} ${what} are drawn: those with the highest F1. Filters bring out others.`);
   if (panels.length > mostPanels) notes.push(`${mostPanels} of ${panels.length} languages are drawn.`);
-  main.replaceChildren(
+  fill(
     element("p", { class: "found", role: "status" }, [explanation, ...notes].join(" ")),
     series.length && !figures.length && shown.length ? element("p", { class: "nothing" }, "Types are not averaged over languages. Choose a language.") : "",
     series.length ? legend(series, hiddenSeries, show) : element("p", { class: "nothing" }, "Nothing is like that. Take a filter away."),
@@ -256,9 +268,9 @@ function numbersOf(rows) {
 }
 
 function plainTable(heads, lines) {
-  const head = element("tr", {}, ...heads.map((label) => element("th", { scope: "col" }, label)));
+  const head = element("tr", {}, ...heads.map((label) => (label ? element("th", { scope: "col" }, label) : element("td"))));
   const body = lines.map((line) => element("tr", {}, ...line.map((cell) => element("td", {}, ...[cell].flat()))));
-  return element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": heads.join(", ") }, element("table", { class: "plain" }, element("thead", {}, head), element("tbody", {}, ...body)));
+  return element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": heads.filter(Boolean).join(", ") }, element("table", { class: "plain" }, element("thead", {}, head), element("tbody", {}, ...body)));
 }
 
 function showRow(id) {
@@ -372,6 +384,7 @@ function showSubmit() {
   const write = () => (command.textContent = submitCommand());
   const field = (name, label, input) => {
     input.id = `submit-${name}`;
+    input.dataset.held = `field ${name}`;
     input.value = answers[name] ?? "";
     const changed = () => {
       answers[name] = input.value;
@@ -387,7 +400,7 @@ function showSubmit() {
     return element("input", { type: "text", placeholder: example, autocomplete: "off", spellcheck: "false" });
   };
   const asked = facts.submit.fields.filter(({ kinds }) => kinds.includes(answers.kind));
-  main.replaceChildren(
+  fill(
     element("p", {}, "A submission is a pull request to the repository of this leaderboard. It holds the results and the predictions, which are scored again before a row counts as verified. Fill in what you have; the command below does the rest."),
     element("form", { class: "submit", onsubmit: (event) => event.preventDefault() },
       field("kind", "What is submitted", choice(Object.entries(facts.submit.kinds))),

@@ -62,17 +62,17 @@ function panelsOf(rows) {
   return [...panels].sort(([a], [b]) => isOverall(b) - isOverall(a) || collator.compare(labelOf("scope", a), labelOf("scope", b)));
 }
 
-// Letters keep their size: a plot that stands alone has more room, and no larger letters.
+// Letters keep their size: a plot that stands alone has more room, one on a phone less.
 const frame = { width: 440, height: 300, left: 38, right: 14, top: 12, bottom: 40 };
 const isNarrow = matchMedia("(max-width: 46rem)");
 
 function fitFrame(panels) {
-  const alone = panels === 1 && !isNarrow.matches;
-  Object.assign(frame, { width: alone ? 680 : 440, height: alone ? 360 : 300 });
+  const [width, height] = isNarrow.matches ? [320, 260] : panels === 1 ? [680, 360] : [440, 300];
+  Object.assign(frame, { width, height });
 }
 
 function axes(name, description) {
-  const picture = drawn("svg", { viewBox: `0 0 ${frame.width} ${frame.height}`, role: "img", "aria-label": description });
+  const picture = drawn("svg", { viewBox: `0 0 ${frame.width} ${frame.height}`, role: "group", "aria-label": description });
   const y = (value) => frame.height - frame.bottom - value * (frame.height - frame.top - frame.bottom);
   for (const tick of [0, 0.2, 0.4, 0.6, 0.8, 1]) {
     picture.append(
@@ -148,7 +148,7 @@ function legend(series, hidden, changed) {
       if (!hidden.delete(one.key)) hidden.add(one.key);
       changed();
     };
-    return element("button", { type: "button", class: "entry", "aria-pressed": String(!hidden.has(one.key)), onclick: toggle }, sample, theirs(one.name));
+    return element("button", { type: "button", class: "entry", "data-held": `series ${one.key}`, "aria-pressed": String(!hidden.has(one.key)), onclick: toggle }, sample, theirs(one.name));
   });
   return element("div", { class: "legend", role: "group", "aria-label": "Curves shown" }, ...entries);
 }

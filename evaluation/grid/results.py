@@ -17,6 +17,7 @@ from ...schema.errors import DataError
 from ...schema.example import Example
 from ...schema.validation import explain, first_error
 from ...sources.files import atomic_path, write_atomically
+from ..recipes import GOLD_ONLY
 
 RESULT = "result.json"
 PREDICTIONS_FILE = "predictions.parquet"
@@ -150,3 +151,16 @@ def _write_json(path: Path, value: Any) -> None:
     with write_atomically(path) as stream:
         json.dump(value, stream, ensure_ascii=False, indent=1)
         stream.write("\n")
+
+
+def learned_parts(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the parts of the training data that were learned: all, unless gold alone was better."""
+    parts = result["data"]["train"]
+    if not is_gold_only(result["combination"]):
+        return parts
+    return [part for part in parts if part["role"] == "gold"]
+
+
+def is_gold_only(combination: Mapping[str, Any] | None) -> bool:
+    """Say whether a result's combination left out what stood beside gold."""
+    return combination is not None and combination["recipe"] == GOLD_ONLY

@@ -108,8 +108,8 @@ class TrainingData:
                 self._known[place] = self._read(*place)
             except DataError as error:
                 self._known[place] = error.message
-            except (ValueError, OSError, LookupError, TypeError, RuntimeError) as error:
-                # Anything may be in a data set that a stranger names.
+            except Exception as error:
+                # Anything may be in a data set that a stranger names; readers have errors of their own.
                 self._known[place] = f"it cannot be read: {' '.join(str(error).split())[:200]}"
         found = self._known[place]
         if isinstance(found, str):

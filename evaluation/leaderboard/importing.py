@@ -81,6 +81,8 @@ class _Claim:
         language: Its language as written; None where nobody says.
         revision: The revision of the data; None where nobody says.
         is_ner: Whether the file says that it is named entity recognition; None where names have to tell.
+        date: Its own date, `YYYY-MM-DD`; None where it is the report's, or nobody says.
+        url: Where it was found; None where it is the report's, or nobody says.
     """
 
     where: str
@@ -93,6 +95,8 @@ class _Claim:
     language: str | None = None
     revision: str | None = None
     is_ner: bool | None = None
+    date: str | None = None
+    url: str | None = None
 
 
 @dataclass(frozen=True)
@@ -257,7 +261,6 @@ def _read_card(path: Path, model: str | None) -> _Report:
 def _read_eval_results(path: Path, model: str | None) -> _Report:
     value = _yaml(path)
     claims = []
-    url, date = None, None
     for number, entry in enumerate(_mappings(value), start=1):
         dataset, source = _mapping(entry.get("dataset")), _mapping(entry.get("source"))
         if "id" not in dataset or "value" not in entry:
@@ -277,12 +280,13 @@ def _read_eval_results(path: Path, model: str | None) -> _Report:
                 config=_text(dataset.get("task_id")) or None,
                 split=None,
                 revision=_text(dataset.get("revision")) or None,
+                date=_date(entry.get("date")),
+                url=_text(source.get("url")) or None,
             )
         )
-        url, date = url or _text(source.get("url")) or None, date or _date(entry.get("date"))
     if not claims:
         raise DataError("there is no result in it", where=str(path))
-    return _Report("Hub evaluation result", _model(model, path), None, date, url, tuple(claims))
+    return _Report("Hub evaluation result", _model(model, path), None, None, None, tuple(claims))
 
 
 def _figure(type_: str, name: str) -> str:
@@ -384,6 +388,7 @@ def _record(report: _Report, benchmark: Benchmark, claims: Sequence[_Claim]) -> 
         }
     organization, _, name = report.model.partition("/")
     complete = ("precision", "recall", "f1")
+    taken = next(claim for claim in claims if claim.figure == "f1")
     revision = report.revision if re.fullmatch("[0-9a-f]{40}", report.revision or "") else None
     return {
         "format": FORMAT,
@@ -414,8 +419,8 @@ def _record(report: _Report, benchmark: Benchmark, claims: Sequence[_Claim]) -> 
         },
         "interval": None,
         "predictions": None,
-        "source": {"url": _https(report.url), "name": report.format},
-        "date": report.date,
+        "source": {"url": _https(taken.url or report.url), "name": report.format},
+        "date": taken.date or report.date,
         "synthner": __version__,
     }
 

@@ -24,7 +24,8 @@ ADDED, CHANGED, REMOVED = "added", "changed", "removed"
 
 # What git and the Hub's client keep beside a repository's own files.
 _NOT_OURS = (".git", ".cache")
-_SLUG = r"(?!.*(?:--|\.\.))[A-Za-z0-9](?:[A-Za-z0-9._-]{0,190}[A-Za-z0-9])?"
+# Two names of 96 signs, and two signs between them.
+_SLUG = r"(?!.*(?:--|\.\.))[A-Za-z0-9](?:[A-Za-z0-9._-]{0,192}[A-Za-z0-9])?"
 _RESULT = re.compile(
     rf"{RESULTS}/{_SLUG}/[a-z0-9][a-z0-9._-]{{0,63}}/[0-9a-f]{{24}}\.(?:json|parquet)", re.ASCII
 )

@@ -303,8 +303,8 @@ def _row(system: _System) -> Row:
         per_type=_per_type(runs, system.benchmark.types),
         cost=cost,
         currency=currency,
-        f1_per_cost=f1 / cost if cost else None,
-        f1_per_gold_sentence=f1 / gold if gold else None,
+        f1_per_cost=_divided(f1, cost),
+        f1_per_gold_sentence=_divided(f1, gold),
         model=model.get("id"),
         model_revision=model.get("revision"),
         training=_training(runs),
@@ -319,6 +319,12 @@ def _interval(system: _System) -> tuple[float | None, float | None]:
         return interval_over_runs(system.counts, replicates=REPLICATES, seed=SEED)
     claimed = system.counted[0].record.content["interval"]
     return (claimed[0], claimed[1]) if claimed and len(system.counted) == 1 else (None, None)
+
+
+def _divided(f1: float, amount: float | None) -> float | None:
+    """Return F1 by what it took; None where nobody says, or it took nothing that can be divided by."""
+    ratio = f1 / amount if amount else math.inf
+    return ratio if math.isfinite(ratio) else None
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
@@ -500,8 +506,8 @@ def _overall_row(parts: Sequence[tuple[float, Row]]) -> Row:
         per_type=(),
         cost=cost,
         currency=None if cost is None else newest.currency,
-        f1_per_cost=f1 / cost if cost else None,
-        f1_per_gold_sentence=f1 / gold if gold else None,
+        f1_per_cost=_divided(f1, cost),
+        f1_per_gold_sentence=_divided(f1, gold),
         model=model,
         model_revision=model_revision,
         training=tuple(sorted({part for row in rows for part in row.training}, key=repr)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from ...schema.errors import DataError
 from ...schema.validation import explain, first_error
 from ...sources.files import atomic_path
 from ...sources.hub_reference import PREFIX, hub_reference
-from ..grid.results import PREDICTIONS_FILE, read_result
+from ..grid.results import PREDICTIONS_FILE, learned_parts, read_result
 from .strict_json import MOST_BYTES, canonical_json, parse_json, read_bytes
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ def record_of_run(run: Path, benchmark: str, submission: Submission) -> dict[str
 
 def _record_of_result(result: Mapping[str, Any], benchmark: str, submission: Submission) -> dict[str, Any]:
     scores, data, cell = result["scores"], result["data"], result["cell"]
-    parts = [*data["train"], *([data["validation"]] if data["validation"] else [])]
+    parts = [*learned_parts(result), *([data["validation"]] if data["validation"] else [])]
     tagger = cell["tagger"]
     return {
         "format": FORMAT,
@@ -310,6 +311,11 @@ def check_record(content: Any, where: str) -> None:
         raise DataError("date: there is no such day", where=where) from error
     if content["cell"]["retry_of"] == content["cell"]["seed"]:
         raise DataError("cell.retry_of: a run does not repeat itself", where=where)
+    # No bound of the schema holds back what is neither more nor less than it.
+    if content["cost"] and math.isnan(content["cost"]["amount"]):
+        raise DataError(
+            "cost.amount: this is no number", where=where, hint="Write an amount, or leave the cost out."
+        )
     interval = content["interval"]
     if interval and interval[0] > interval[1]:
         raise DataError("interval: its end is before its beginning", where=where)

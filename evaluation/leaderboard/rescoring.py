@@ -98,8 +98,10 @@ def _tolerance(value: float) -> float:
 
 def _false_recall(claimed: Mapping[str, Any], scored: Score) -> list[str]:
     seen, unseen = claimed["seen"], claimed["unseen"]
-    if seen is None or unseen is None:
+    if seen is None and unseen is None:
         return []
+    if seen is None or unseen is None:
+        return ["seen and unseen mentions can only be compared together, and one of them is null"]
     gold, correct = int(scored.counts[:, 2].sum()), int(scored.counts[:, 0].sum())
     false = []
     for name, part in (("seen", seen), ("unseen", unseen)):

@@ -22,7 +22,7 @@ class _Entry:
     Attributes:
         path: Its record.
         folder: `<organization>__<name>`.
-        system: Whose it is, and all that decides what is trained, but the seed.
+        system: The benchmark, and what replicates have in common: runs of one system are ranked as one.
         seed: The seed.
         predictions: The benchmark, and the sha256 of its predictions; None where it has none.
     """
@@ -35,20 +35,12 @@ class _Entry:
 
     @classmethod
     def of(cls, path: str, content: Mapping[str, Any]) -> _Entry:
-        submitter, cell, claimed = content["submitter"], content["cell"], content["predictions"]
-        system = {
-            "organization": submitter["organization"],
-            "name": submitter["name"],
-            "kind": content["kind"],
-            "benchmark": content["benchmark"],
-            "cell": {**cell, "seed": 0, "retry_of": None},
-            "is_verified": claimed is not None,
-        }
+        submitter, claimed = content["submitter"], content["predictions"]
         return cls(
             path,
             f"{submitter['organization']}__{submitter['name']}",
-            canonical_json(system),
-            cell["seed"],
+            canonical_json([content["benchmark"], claimed is not None, *Record(path, content).system]),
+            content["cell"]["seed"],
             (content["benchmark"], claimed["sha256"]) if claimed else None,
         )
 

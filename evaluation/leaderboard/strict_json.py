@@ -18,6 +18,7 @@ MOST_BYTES = 262_144
 
 MOST_DEPTH = 16
 _MOST_DIGITS = 18
+_LEAST_INEXACT = 2.0**53
 _SHOWN = 40
 
 
@@ -129,10 +130,11 @@ def _no_constant(name: str) -> float:
 
 
 def _float(text: str) -> float:
+    """Return a number as its canonical form would be read: `100.0` and `1e2` are written 100 there."""
     number = float(text)
     if not math.isfinite(number):
         raise ValueError(f"the number {_short(text)} is too large")
-    return number
+    return int(number) if number.is_integer() and abs(number) < _LEAST_INEXACT else number
 
 
 def _integer(text: str) -> int:

@@ -118,7 +118,7 @@ def verify(
     refused = {problem.path for problem in problems}
     paths = [change.path for change in changes if change.path not in refused]
     records = [path for path in paths if path.endswith(".json")]
-    problems += _without_records(folder, paths)
+    problems += _without_records(paths)
     checked = [checker.check(path) for path in records]
     standing = Standing.read(folder, {each.path: each.record for each in checked if each.record})
     training = TrainingData(mirror)
@@ -136,15 +136,18 @@ def _changes(folder: Path, changed: Sequence[str], base: Path | None) -> list[Ch
     return [Change(path, ADDED) for path in list_files(folder) if path.startswith(f"{RESULTS}/")]
 
 
-def _without_records(folder: Path, paths: Iterable[str]) -> list[Problem]:
+def _without_records(paths: Sequence[str]) -> list[Problem]:
+    """Refuse predictions that come alone, also beside a record that is there: records are checked."""
+    records = {path.removesuffix(".json") for path in paths if path.endswith(".json")}
     return [
         Problem(
             path,
-            "there is no record for these predictions",
-            "Add the record under the same name with `.json`.",
+            "the submission has no record for these predictions",
+            "Add the record under the same name with `.json`. A record that is on the leaderboard has its "
+            "predictions already, or never had any.",
         )
         for path in paths
-        if path.endswith(".parquet") and not (folder / f"{path.removesuffix('.parquet')}.json").is_file()
+        if path.endswith(".parquet") and path.removesuffix(".parquet") not in records
     ]
 
 
