@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -10,7 +11,7 @@ import click
 
 from ..schema.errors import WrongUsageError
 from . import console
-from .options import file, json_option
+from .options import check_output, file, json_option
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -83,6 +84,7 @@ def align(
             "--one-based is about gold, and there is none",
             hint="Name it with --gold, or leave this out: what is written counts from 0.",
         )
+    check_output(output, (source, target, gold, *chain.from_iterable(options["extra"])))
     given = {name: value for name, value in options.items() if value not in (None, ())}
     aligner = _aligner(method, given, format_)
     text = ParallelText(source, target, format_)

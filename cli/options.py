@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from ..schema.errors import DataError, WrongUsageError
+
 if TYPE_CHECKING:
     from ..release import Release
+    from ..schema.labels import LabelSet
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 config_option = click.option(
     "--config", "only", multiple=True, metavar="NAME", help="Only this config; may be given several times."
 )
 format_option = click.option(
-    "--format", "format_", metavar="NAME", help="Format of the files; recognised where it is not given."
+    "--format",
+    "format_",
+    metavar="NAME",
+    help="Format of the files: conll, jsonl, parquet or arrow; recognised where it is not given.",
 )
 release_argument = click.argument("release", type=click.Path(path_type=Path), default="release.yaml")
 file = click.Path(path_type=Path, dir_okay=False)
@@ -26,3 +33,36 @@ def open_release(path: Path) -> Release:
     from ..release import read_release
 
     return read_release(path)
+
+
+def check_output(output: Path, read: Iterable[Path | None]) -> None:
+    """Make sure that what is written takes the place of nothing that is read.
+
+    Args:
+        output: Where it goes.
+        read: The files that are read; None for what is not given.
+
+    Raises:
+        WrongUsageError: If it does.
+    """
+    if output.resolve() in (path.resolve() for path in read if path is not None):
+        raise WrongUsageError(
+            "what is written would take the place of a file that is read",
+            where=str(output),
+            hint="Name another file by `-o`.",
+        )
+
+
+def label_set(text: str) -> LabelSet:
+    """Read the value of `--labels`.
+
+    Raises:
+        WrongUsageError: If it is no IOB2 label set.
+    """
+    from ..schema.labels import LabelSet
+
+    try:
+        return LabelSet.parse(text)
+    except DataError as error:
+        hint = error.hint or "For example: O,B-PER,I-PER,B-LOC,I-LOC"
+        raise WrongUsageError(error.message, where="--labels", hint=hint) from error

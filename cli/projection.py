@@ -9,7 +9,7 @@ import click
 
 from ..schema.errors import DataError, WrongUsageError
 from . import console
-from .options import file, format_option, json_option
+from .options import check_output, file, format_option, json_option
 
 if TYPE_CHECKING:
     from ..projection.methods import Projector
@@ -97,6 +97,7 @@ def project(
     from ..projection.files import ParallelFiles, project_files
     from .console.projection import ProjectProgress, print_projected
 
+    check_output(output, (source, target, alignments, options["tagger_gold"]))
     format_, one_based, sure_only = (options.pop(name) for name in ("format_", "one_based", "sure_only"))
     given = {name: value for name, value in options.items() if value is not None}
     _check_alignments(alignments, given.get("scores"), {"one-based": one_based, "sure-only": sure_only})
@@ -193,15 +194,13 @@ def _check_helpers(scoring: Scoring, of_taggers: dict[str, Any], of_translators:
 
 
 def _tagger(named: dict[str, Any]) -> NamedTagger:
-    from ..evaluation.teachers import crf_in, load_teacher
-    from ..projection.model_folders import named_model
+    from ..evaluation.teachers import saved_teacher
     from ..projection.scored import NamedTagger
 
     if "tagger_gold" in named:
         return _trained(named["tagger_gold"])
     name = named["tagger"]
-    crf = crf_in(Path(name).expanduser())
-    return NamedTagger(load_teacher(crf or named_model(name, beside=Path()).fetch()), name)
+    return NamedTagger(saved_teacher(name, beside=Path()).load(), name)
 
 
 def _trained(path: Path) -> NamedTagger:

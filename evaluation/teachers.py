@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ..projection.model_folders import NamedModel, named_model
 from ..schema.errors import DataError
 from ..schema.iob2 import OUTSIDE, parse_tag, repair
+from ..sources.unlabelled_text import content_hash
 from .crf import CRF_MODEL, CrfTagger
 from .soft_labels import as_labels, mixed
 
@@ -55,6 +58,86 @@ def load_teacher(path: Path) -> Teacher:
     from .encoder.saved_taggers import is_saved_tagger
 
     return EncoderTagger.load(path) if is_saved_tagger(path) else EncoderTagger.of_model(path)
+
+
+@dataclass(frozen=True)
+class SavedTeacher:
+    """A tagger that somebody has trained, as it is named. `saved_teacher` makes one.
+
+    Attributes:
+        name: As it was written.
+        model: Where it is: a file with a CRF, or a model of transformers.
+        language: The language that it was trained on, where that is said.
+    """
+
+    name: str
+    model: Path | NamedModel
+    language: str | None = None
+
+    @property
+    def published_name(self) -> str:
+        """Its name as it is published: of a folder its own name, not where it is."""
+        if isinstance(self.model, NamedModel):
+            return self.model.published_name
+        return Path(self.name).name or self.model.parent.name
+
+    def identity(self) -> Sequence[Any]:
+        """Return what tells it from others.
+
+        Raises:
+            DataError: If a file cannot be read.
+        """
+        if isinstance(self.model, NamedModel):
+            return self.model.identity()
+        return ["crf", content_hash(self.model)]
+
+    def load(self) -> Teacher:
+        """Load it.
+
+        Raises:
+            DataError: If it cannot be had or loaded.
+            WrongUsageError: If it is an encoder and the extra `train` is not installed.
+        """
+        return self.load_exactly()[0]
+
+    def load_exactly(self) -> tuple[Teacher, str | None]:
+        """Load it; return it with what it is exactly, as `NamedModel.revision_in` says it.
+
+        Raises:
+            DataError, WrongUsageError: As `load` does.
+        """
+        if not isinstance(self.model, NamedModel):
+            return load_teacher(self.model), f"sha256:{self.identity()[-1]}"
+        fetched = self.model.fetch()
+        return load_teacher(fetched), self.model.revision_in(fetched)
+
+
+def saved_teacher(
+    name: str, revision: str | None = None, *, beside: Path, language: str | None = None
+) -> SavedTeacher:
+    """Return the tagger that is meant by a name.
+
+    Args:
+        name: A CRFsuite file, a folder with one, a saved encoder tagger, or a model for token classification,
+            a folder or an id of the Hub.
+        revision: Commit, tag or branch of a model of the Hub.
+        beside: What paths are relative to.
+        language: The language that it was trained on, where that is said.
+
+    Raises:
+        DataError: If it is written like a path and there is nothing, or what is no model of the Hub has a
+            revision.
+    """
+    crf = crf_in(beside / Path(name).expanduser())
+    if crf is None:
+        return SavedTeacher(name, named_model(name, revision, beside=beside), language)
+    if revision is not None:
+        raise DataError(
+            f"a CRF has no revision `{revision}`",
+            where=str(crf),
+            hint="Leave the revision out: what the file holds is looked at.",
+        )
+    return SavedTeacher(name, crf, language)
 
 
 class Teachers:

@@ -58,8 +58,8 @@ def check_range(alignment: Alignment, source: int, target: int, where: str) -> N
         f"the pair {left} and {right} (from 0) is out of range: the {side} sentence has {words} words, "
         f"and no word {index}",
         where=where,
-        hint="Do the three files belong together, and does the file count words from 0? "
-        "From 1 is `--one-based`.",
+        hint="Do the three files belong together, is each line of the target a sentence, and does the file "
+        "count words from 0? From 1 is `--one-based`.",
     )
 
 

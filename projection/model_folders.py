@@ -53,6 +53,11 @@ class NamedModel:
     revision: str | None = None
     nowhere: Path | None = field(default=None, compare=False)
 
+    @property
+    def published_name(self) -> str:
+        """Its name as it is published: of a folder its own name, not where it is."""
+        return self.name if self.folder is None else self.folder.name
+
     def identity(self) -> list[str | None]:
         """Return what tells it from other models: what its files hold, or its id and revision.
 

@@ -272,7 +272,8 @@ class Translator:
         tokenizer = self._model.tokenizer
         if self._target is not None and hasattr(tokenizer, "tgt_lang"):
             tokenizer.tgt_lang = self._target
-        return tokenizer(text_target=list(texts), add_special_tokens=False)["input_ids"]
+        whole = [_HALF_A_PAIR.sub("\ufffd", text) for text in texts]
+        return tokenizer(text_target=whole, add_special_tokens=False)["input_ids"]
 
     def beginning(self) -> list[int]:
         """Return what every translation begins with: tokens that the model is told, and does not choose.

@@ -253,6 +253,17 @@ def test_options_that_mean_nothing_here_are_refused(folder, options, message):
     assert message in refused("align", *FILES, "-o", "a.txt", *options, folder=folder, status=2)
 
 
+@pytest.mark.parametrize("output", ["da.txt", "./en.txt", "gold.txt", "more.da"])
+def test_no_file_that_is_read_is_written_over(folder, output):
+    for name, original in (("more.da", "da.txt"), ("more.en", "en.txt")):
+        (folder / name).write_bytes((folder / original).read_bytes())
+    before = files_in(folder)
+    options = ("--gold", "gold.txt", "--one-based", "--extra", "more.da", "more.en")
+    message = refused("align", *FILES, *options, "-o", output, folder=folder, status=2)
+    assert "would take the place of a file that is read" in message
+    assert files_in(folder) == before
+
+
 def test_an_interrupt_leaves_nothing_behind_and_says_so(folder):
     pairs = sentences(20_000)
     write_text(folder / "da.txt", [source for source, _ in pairs])

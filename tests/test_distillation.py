@@ -246,6 +246,18 @@ def test_an_encoder_is_trained_on_gold_of_another_language_once(tmp_path):
     assert (kept / "model.safetensors").stat().st_mtime_ns == trained
 
 
+def test_teachers_are_published_by_their_own_names_and_not_by_where_they_are(tmp_path):
+    words = [each.tokens for each in sentences(20, name="fi train", language="finnish")]
+    encoder = save_tiny_encoder(tmp_path / "private" / "tiny", words)
+    train_on_gold(sentences(20, name="saved")).save(tmp_path / "private" / "saved" / "model.crfsuite")
+    tiny = {"gold": "fi", "encoder": str(encoder), "settings": {"epochs": 1, "frozen_layers": 1}}
+    release = write_release(tmp_path, [{"model": str(tmp_path / "private" / "saved")}, tiny])
+    generate(release)
+    findings = build(release)["configs"]["en_taught"]["method_findings"]
+    assert [teacher["name"] for teacher in findings["teachers"]] == ["saved", "tiny on gold of fi"]
+    assert str(tmp_path) not in write_card(release.dataset).read_text(encoding="utf-8")
+
+
 # What cannot teach.
 
 

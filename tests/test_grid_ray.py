@@ -183,6 +183,35 @@ def test_translations_are_made_on_a_node_that_needs_no_text_of_the_grid(cluster,
     assert list(cluster.home.glob(".cache/synthner/translations/*/*.json"))
 
 
+def test_those_that_score_are_used_on_a_node_that_needs_no_gold(cluster, tmp_path):
+    path = translated_grid(
+        tmp_path,
+        save_tiny_translator(tmp_path / "model", dictionary=DICTIONARY),
+        test=6,
+        settings=["translate-test"],
+        translate_test={
+            **TRANSLATE,
+            "projection": {
+                "method": "exact",
+                "scores": "fused",
+                "tagger": {"gold": "{language}"},
+                "translator": {},
+            },
+        },
+    )
+    plan, data = planned_grid(path)
+    for each in tmp_path.glob("*.jsonl"):
+        each.unlink()
+    told = Told.nothing()
+    run_cells_on_ray(plan, data, address=cluster.address, watcher=told)
+    assert not told.failed_
+    (result,) = results_in(tmp_path).values()
+    scoring = result["translate_test"]["projection"]["scoring"]
+    assert list(scoring["scores"]) == ["align", "ner", "nmt"]
+    assert scoring["tagger"] == "CRF on gold of da"
+    assert result["scores"]["micro"]["f1"] > 0.9
+
+
 def test_what_fails_on_a_node_leaves_the_other_cells(cluster, tmp_path):
     path = write_grid(
         tmp_path, {"taggers": {"crf": {}, "none": {"model": "./no-model"}}, "sizes": [10], "seeds": 1}
@@ -231,3 +260,13 @@ def test_no_cluster_is_said(tmp_path):
     ended = synthner("evaluate", "--ray", "127.0.0.1:1", folder=tmp_path)
     assert ended.status == 1
     assert "127.0.0.1:1: there is no Ray cluster to connect to" in ended.stderr
+
+
+def test_a_token_that_is_not_at_hand_is_said(cluster, tmp_path):
+    write_grid(tmp_path)
+    ended = synthner(
+        "evaluate", "--ray", cluster.address, folder=tmp_path, RAY_AUTH_MODE="token", HOME=str(tmp_path)
+    )
+    assert ended.status == 1
+    assert f"{cluster.address}: the Ray cluster asks for a token" in ended.stderr
+    assert "`export RAY_AUTH_MODE=token`" in ended.stderr

@@ -205,6 +205,18 @@ def test_a_missing_file_and_a_wrong_method(folder):
     assert synthner("project", *OPTIONS, "--method", "best", folder=folder).status == 2
 
 
+@pytest.mark.parametrize("output", ["s.conll", "t.txt", "./a.txt", "gold.conll"])
+def test_no_file_that_is_read_is_written_over(folder, output):
+    (folder / "gold.conll").write_text(LABELLED, encoding="utf-8")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    options = (*OPTIONS[:-1], output, "--method", "exact", "--scores", "fused", "--tagger-gold", "gold.conll")
+
+    message = refused("project", *options, folder=folder, status=2)
+
+    assert "would take the place of a file that is read" in message
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
 def test_a_failed_run_leaves_the_old_output(folder):
     (folder / "o.conll").write_text("before", encoding="utf-8")
     (folder / "a.txt").write_text("\n\n0-9\n", encoding="utf-8")

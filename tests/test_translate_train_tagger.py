@@ -39,7 +39,7 @@ from synthner.tests.tiny_encoder import save_tiny_encoder
 from synthner.tests.tiny_translator import DANISH, ENGLISH, save_tiny_translator
 
 FUSED = {"method": "exact", "candidates": "ngram", "scores": "fused"}
-OF_GOLD = {**FUSED, "tagger": {"gold": "da"}}
+OF_GOLD = {**FUSED, "tagger": {"gold": "{language}"}}
 OF_ALL = {**OF_GOLD, "translator": {"batch_size": 16}}
 
 

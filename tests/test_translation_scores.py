@@ -117,6 +117,14 @@ def test_the_code_of_the_language_does_not_count(model):
     assert exp(sum(logs)) > 0.5
 
 
+def test_half_a_pair_of_utf_16_is_read_as_a_character_that_nobody_knows(model):
+    # JSONL may have such a half, and no tokenizer takes it.
+    scores = TranslationScores(model, ENGLISH, DANISH)
+    half, unknown = ("Ro\ud800me", "R\udc00om"), ("Ro\ufffdme", "R\ufffdom")
+    assert scores.readable([half]) == [half]
+    assert scores.of([half])[half] == pytest.approx(scores.of([unknown])[unknown])
+
+
 def test_nothing_to_look_at_is_no_error(model):
     decoder = ForcedDecoder(Translator(model, DANISH, ENGLISH))
     assert decoder.of_pairs([]) == []

@@ -156,8 +156,7 @@ class TranslateTest:
         aligner_model: The encoder that aligns words; None for that of the aligner's authors.
         extra: Further parallel text that the statistical aligner learns from: pairs of files, the language
             that is translated into first.
-        method: How labels are projected.
-        parameters: What is not usual of the method.
+        projection: How labels are projected, as the release says it (`projection.settings`).
     """
 
     model: str
@@ -168,8 +167,7 @@ class TranslateTest:
     aligner: str = STATISTICAL
     aligner_model: str | None = None
     extra: tuple[tuple[str, str], ...] = ()
-    method: str = "exact"
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    projection: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -7,19 +7,60 @@ it finds is projected onto the words that were translated.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ...projection.model_folders import NamedModel, named_model
 from ...projection.neural_alignment import MODELS
 from ...projection.parallel_text import Pair
+from ...projection.settings import (
+    NamedProjection,
+    ScoringModel,
+    WrongProjectionError,
+    projection_settings,
+    scoring_model,
+)
 from ...projection.translation import Decoding
 from ...schema.errors import DataError
 from ...schema.languages import language as language_of
-from .data import GridData
-from .description import STATISTICAL, TRANSLATE_TEST, Grid, GridLanguage, TranslateTest
+from ..teachers import SavedTeacher, saved_teacher
+from .data import GridData, Part
+from .description import (
+    ORGANIC,
+    STATISTICAL,
+    TRANSLATE_TEST,
+    Grid,
+    GridLanguage,
+    GridSource,
+    TranslateTest,
+)
 
 _KEY = "evaluation.translate_test"
+
+
+@dataclass(frozen=True)
+class TaggerOfGold:
+    """A CRF that learns gold train of a language.
+
+    Attributes:
+        gold: What it learns, with the types that gold of the language tested has.
+    """
+
+    gold: Part = field(repr=False)
+
+    @property
+    def published_name(self) -> str:
+        """What it is called."""
+        return f"CRF on gold of {self.gold.language}"
+
+    @property
+    def revision(self) -> str:
+        """What it has learned."""
+        return f"sha256:{self.gold.facts['sha256']}"
+
+    def identity(self) -> Sequence[Any]:
+        """Return what decides it."""
+        return ["gold", self.gold.facts["sha256"]]
 
 
 @dataclass(frozen=True)
@@ -36,8 +77,8 @@ class Way:
         aligner_model: The encoder that aligns words; None for the statistical aligner.
         extra: Further parallel text that is learned from, the language that is translated into first.
         extra_hash: The sha256 of it; None where there is none.
-        method: How labels are projected.
-        parameters: What is not usual of the method.
+        projection: How labels are projected.
+        tagger: The tagger of the language tested that takes part in it; None where none does.
     """
 
     language: str
@@ -49,8 +90,8 @@ class Way:
     aligner_model: NamedModel | None
     extra: Sequence[Pair]
     extra_hash: str | None
-    method: str
-    parameters: Mapping[str, Any]
+    projection: NamedProjection
+    tagger: SavedTeacher | TaggerOfGold | None
 
     def decisive_for_translations(self) -> dict[str, Any]:
         """Return all that decides how a sentence is translated.
@@ -76,7 +117,7 @@ class Way:
             "translation": self.decisive_for_translations(),
             "aligner": [self.aligner, self.aligner_model.identity() if self.aligner_model else None],
             "extra": self.extra_hash,
-            "projection": [self.method, dict(self.parameters)],
+            "projection": self.projection.decides(),
         }
 
 
@@ -93,7 +134,8 @@ def way_of(language: GridLanguage, data: GridData) -> Way:
 
     Raises:
         DataError: If it describes none, there is no language to translate into or its words are not written
-            apart, a model or a code is missing, or parallel text cannot be read.
+            apart, a model, a tagger or a code is missing, a model cannot score, or parallel text cannot be
+            read.
     """
     described = data.grid.translate_test
     if described is None:
@@ -114,24 +156,59 @@ def way_of(language: GridLanguage, data: GridData) -> Way:
             "translation has",
             hint=f"Name another language as `{_KEY}.source`.",
         )
+
+    def named(name: str, revision: str | None) -> NamedModel:
+        return named_model(_filled(name, language.code, source), revision, beside=data.grid.folder)
+
     extra, extra_hash = data.extra_text(language.code, source)
+    model = named(described.model, described.model_revision)
+    try:
+        settings = projection_settings(described.projection)
+        translator = scoring_model(
+            settings, (source, language.code), translates=model, codes=described.codes, named=named
+        )
+    except WrongProjectionError as error:
+        raise DataError(f"`{_KEY}.{error.path}`: {error.message}", hint=error.hint) from error
+    tagger = None if settings.tagger is None else _tagger(settings.tagger, language.code, source, data)
+    _check_scoring(tagger, translator)
     return Way(
         language=language.code,
         source=source,
-        model=named_model(
-            described.model.replace("{language}", language.code).replace("{source}", source),
-            described.model_revision,
-            beside=data.grid.folder,
-        ),
+        model=model,
         codes=_codes(described, language.code, source),
         decoding=Decoding(**described.decoding),
         aligner=described.aligner,
         aligner_model=_aligner_model(described, data.grid),
         extra=extra,
         extra_hash=extra_hash,
-        method=described.method,
-        parameters=described.parameters,
+        projection=NamedProjection(settings, tagger, translator),
+        tagger=tagger,
     )
+
+
+def _filled(name: str, language: str, source: str) -> str:
+    return name.replace("{language}", language).replace("{source}", source)
+
+
+def _tagger(
+    said: Mapping[str, Any], language: str, source: str, data: GridData
+) -> SavedTeacher | TaggerOfGold:
+    if "model" in said:
+        name = _filled(said["model"], language, source)
+        return saved_teacher(name, said.get("revision"), beside=data.grid.folder)
+    code = _filled(said["gold"], language, source)
+    gold = data.sample("tagger", code, GridSource(ORGANIC), None, 0)
+    return TaggerOfGold(data.read_as(language, gold))
+
+
+def _check_scoring(tagger: SavedTeacher | TaggerOfGold | None, translator: ScoringModel | None) -> None:
+    """Make sure of those that score, as far as nothing need be downloaded for it."""
+    for model in (
+        tagger.model if isinstance(tagger, SavedTeacher) else None,
+        translator.model if translator is not None else None,
+    ):
+        if isinstance(model, NamedModel) and model.folder is not None:
+            model.fetch()
 
 
 def _codes(described: TranslateTest, language: str, source: str) -> tuple[str, str] | None:

@@ -59,7 +59,7 @@ def plan(context: MethodContext) -> Iterator[Call]:
             **chosen.about(),
             "labels": labels,
             "teachers": [
-                {"name": teacher.name, "language": teacher.language, "weight": weight}
+                {"name": teacher.published_name, "language": teacher.language, "weight": weight}
                 for teacher, weight in zip(teachers, weights, strict=True)
             ],
         }

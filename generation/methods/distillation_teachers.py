@@ -6,20 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ...projection.model_folders import NamedModel, named_model, require_train_extra
 from ...schema.errors import ReleaseError, SynthnerError
 from ...schema.validation import nearest
 from ...sources.gold import Gold
-from ...sources.unlabelled_text import content_hash
 from ..calls import canonical_json, sha256
 from .method import MethodContext
 from .offline_calls import SPLIT, gold_as_json
 
 if TYPE_CHECKING:
     from ...evaluation.encoder.settings import EncoderSettings
-    from ...evaluation.teachers import Teacher
+    from ...evaluation.teachers import SavedTeacher, Teacher
 
 VERSION = 1
 
@@ -29,41 +28,6 @@ RECIPE = "teacher"
 UNIFORM, SIMILARITY = "uniform", "similarity"
 
 _DECIMALS = 4
-
-
-@dataclass(frozen=True)
-class SavedTeacher:
-    """A tagger that somebody has trained.
-
-    Attributes:
-        name: As the release names it.
-        model: Where it is: a file or a folder with a CRF, or a model of transformers.
-        language: The language that it was trained on, where the release says.
-    """
-
-    name: str
-    model: Path | NamedModel
-    language: str | None
-
-    def identity(self) -> Sequence[Any]:
-        """Return what tells it from others.
-
-        Raises:
-            DataError: If a file cannot be read.
-        """
-        if isinstance(self.model, NamedModel):
-            return self.model.identity()
-        return ["crf", content_hash(self.model)]
-
-    def load(self) -> Teacher:
-        """Load it.
-
-        Raises:
-            DataError: If it cannot be had or loaded.
-        """
-        from ...evaluation.teachers import load_teacher
-
-        return load_teacher(self.model.fetch() if isinstance(self.model, NamedModel) else self.model)
 
 
 @dataclass(frozen=True)
@@ -85,6 +49,11 @@ class TrainedTeacher:
     encoder: NamedModel | None
     settings: EncoderSettings | None
     trained: Path
+
+    @property
+    def published_name(self) -> str:
+        """Its name as it is published: of a folder with an encoder its own name, not where it is."""
+        return _name_of_trained(self.encoder and self.encoder.published_name, self.language)
 
     def identity(self) -> Sequence[Any]:
         """Return what decides it.
@@ -130,7 +99,7 @@ class TrainedTeacher:
         EncoderTagger.train(gold, settings=settings, labels=labels).save(folder)
 
 
-NamedTeacher = SavedTeacher | TrainedTeacher
+NamedTeacher: TypeAlias = "SavedTeacher | TrainedTeacher"
 
 
 def named_teachers(context: MethodContext) -> list[NamedTeacher]:
@@ -179,15 +148,15 @@ def saved_teacher(context: MethodContext, value: Mapping[str, Any]) -> SavedTeac
         DataError: If there is none.
         WrongUsageError: If what it needs is not installed.
     """
-    from ...evaluation.teachers import crf_in
+    from ...evaluation import teachers
 
-    name = value["model"].replace("{language}", context.config.language.code)
-    crf = crf_in(context.folder / Path(name).expanduser())
-    if crf is not None:
-        return SavedTeacher(name, crf, value.get("language"))
-    require_train_extra("a tagger that is an encoder", context.config.name)
-    model = named_model(name, value.get("revision"), beside=context.folder)
-    return SavedTeacher(name, model, value.get("language"))
+    name = context.filled(value["model"])
+    found = teachers.saved_teacher(
+        name, value.get("revision"), beside=context.folder, language=value.get("language")
+    )
+    if isinstance(found.model, NamedModel):
+        require_train_extra("a tagger that is an encoder", context.config.name)
+    return found
 
 
 def trained_teacher(context: MethodContext, value: Mapping[str, Any], key: str) -> TrainedTeacher:
@@ -205,7 +174,6 @@ def trained_teacher(context: MethodContext, value: Mapping[str, Any], key: str) 
     """
     language, encoder = value["gold"], value.get("encoder")
     gold = _gold_of(context, language, f"{key}.gold")
-    name = f"{encoder or 'CRF'} on gold of {language}"
     model = settings = None
     if encoder is not None:
         require_train_extra("a tagger that is an encoder", context.config.name)
@@ -221,7 +189,18 @@ def trained_teacher(context: MethodContext, value: Mapping[str, Any], key: str) 
             raise ReleaseError(
                 f"{key}: {error.message}", where=context.config.name, hint=error.hint
             ) from error
-    return TrainedTeacher(name, language, gold, model, settings, context.folder / "work" / "teachers")
+    return TrainedTeacher(
+        _name_of_trained(encoder, language),
+        language,
+        gold,
+        model,
+        settings,
+        context.folder / "work" / "teachers",
+    )
+
+
+def _name_of_trained(encoder: str | None, language: str) -> str:
+    return f"{encoder or 'CRF'} on gold of {language}"
 
 
 def weights_of(

@@ -89,7 +89,7 @@ def findings(context: MethodContext) -> Mapping[str, Any]:
     """Say where the sentences come from, and what became of them and of their entities, by type."""
     work = _Work(context)
     replies = work.gold.answered(work.projection_calls)
-    projection = work.projecting.as_json()
+    projection = work.projecting.named.as_json()
     if replies is not None and work.projecting.translator is not None:
         read = [read_answer((reply and reply.text) or "") for reply in replies]
         projection["unread"] = sum(each[_UNREAD] for each in read if isinstance(each.get(_UNREAD), int))
@@ -126,7 +126,7 @@ class _Work:
         """Plan the second round: a call for each sentence, whose answer follows from all translations."""
         text = [[each.example.tokens, each.words] for each in self.gold.translated()]
         decides = [
-            *(VERSION, self.aligner.decides(), *self.projecting.decides()),
+            *(VERSION, self.aligner.decides(), *self.projecting.named.decides()),
             *(self.gold.translated_by, self.gold.source.language.code, sha256(canonical_json(text))),
         ]
         return self.gold.further_calls(step=PROJECT, after=1, decides=decides, datapoints=1)
@@ -140,7 +140,7 @@ class _Work:
         sentences, source = self.gold.translated(), self.gold.source.language.code
         operation = (
             f"translated from {source} by {self.gold.translated_by}, aligned by {self.aligner.name}, "
-            f"projected by {self.projecting.described}"
+            f"projected by {self.projecting.named.described}"
         )
         together = self.projecting.together
         for start, asked in in_blocks(calls, together, first=len(sentences)):

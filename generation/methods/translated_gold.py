@@ -67,7 +67,7 @@ class TranslationSettings:
     @property
     def model_name(self) -> str:
         """The model's name as it is published: of a folder its own name, not where it is."""
-        return self.model.name if self.model.folder is None else self.model.folder.name
+        return self.model.published_name
 
     def decides(self) -> list[Any]:
         """Return what of them decides a translation, as JSON values.
