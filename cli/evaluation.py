@@ -145,8 +145,8 @@ def no_cell(plan: Plan, data: GridData, release: Path) -> DataError:
     return DataError(
         "the evaluation has no cell",
         where=str(release),
-        hint="A CRF cannot be fine-tuned, and gold is not added to itself: name a tagger with a `model`, "
-        "another setting or another source under `evaluation`.",
+        hint="\n".join(f"{setting}: {reason}." for setting, reason in plan.idle.items())
+        or "No source is for a language that is tested: see `languages` of the sources under `evaluation`.",
     )
 
 

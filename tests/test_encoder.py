@@ -102,8 +102,9 @@ def test_what_stands_at_the_end_of_a_long_sentence_is_learned(model):
     assert trained.tag([long[5].tokens]) == [list(long[5].ner_tags)]
 
 
-def test_windows_are_no_longer_than_the_model_can_read(tmp_path):
-    model = save_tiny_encoder(tmp_path, [each.tokens for each in SHORT], positions=14)
+@pytest.mark.parametrize("kind", ["xlm-roberta", "roformer"])
+def test_windows_are_no_longer_than_the_model_can_read(tmp_path, kind):
+    model = save_tiny_encoder(tmp_path, [each.tokens for each in SHORT], kind=kind, positions=14)
     trained = EncoderTagger.train([*SHORT, LONG], settings=settings(model, epochs=6))
     [tags] = trained.tag([LONG.tokens])
     assert tags == list(LONG.ner_tags)

@@ -8,6 +8,7 @@ import pytest
 
 from synthner.evaluation.grid.cells import cell_data, plan_cells
 from synthner.evaluation.grid.data import GridData
+from synthner.evaluation.grid.progress import grid_status
 from synthner.schema.example import Example
 from synthner.tests.built_dataset import write_dataset
 from synthner.tests.curation_sentences import write
@@ -192,6 +193,111 @@ def test_a_language_without_usable_gold_leaves_the_others(tmp_path, spoil, expec
     assert expected in reason
     assert len(ids(path, language="en")) == 7
     assert not ids(path, language="fi")
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "idle"),
+    [
+        (
+            {"settings": ["scratch", "fine-tuned", "synthetic-then-gold"]},
+            ["fine-tuned", "synthetic-then-gold"],
+        ),
+        (
+            {"settings": ["scratch", "zero-shot"], "sources": {"s": {"train": "synthetic-{language}.jsonl"}}},
+            ["zero-shot"],
+        ),
+        ({"settings": ["scratch", "gold+synthetic"], "sources": {"organic": "gold"}}, ["gold+synthetic"]),
+        ({"settings": ["fine-tuned"], "taggers": {"crf": {}, "t": {"model": "t"}}}, []),
+        ({"settings": ["scratch", "gold+synthetic"]}, []),
+    ],
+    ids=["no encoder", "no gold", "gold alone", "one encoder", "all at work"],
+)
+def test_a_setting_that_no_source_or_tagger_is_for_is_noted(tmp_path, evaluation, idle):
+    plan, data = planned_grid(write_grid(tmp_path, evaluation))
+    assert list(plan.idle) == list(grid_status(plan, data).as_json()["idle"]) == idle
+    assert not {each.cell.setting for each in plan.cells} & set(idle)
+
+
+def test_a_language_is_not_related_to_itself(tmp_path):
+    path = write_related_grid(tmp_path, {"related": {"en": "en"}, "settings": ["zero-shot", "scratch"]})
+    (reason,) = reasons(path).values()
+    assert "`en` is named as the language that it is itself related to" in reason
+    assert {each.cell.setting for each in planned_grid(path)[0].cells} == {"scratch"}
+
+
+def test_a_model_of_several_languages_grows_with_the_one_that_has_most_and_is_tested_on_all(tmp_path):
+    path = write_grid(
+        tmp_path,
+        {"settings": ["multilingual"], "sizes": [10, 20, 40, 80], "seeds": 1, "sources": {"organic": "gold"}},
+        languages=["en", "fi"],
+    )
+    write(tmp_path / "fi-train.jsonl", labelled(10, "fi train", "fi"))
+    plan, data = planned_grid(path)
+    learned = {
+        (each.cell.language, each.cell.size): [
+            len(part.examples) for part in cell_data(each.cell, data).train
+        ]
+        for each in plan.cells
+    }
+    assert learned == {(code, size): [size, 10] for code in ("en", "fi") for size in (10, 20, 40)}
+
+
+def with_renamed_types(path, old, new):
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace(f"-{old}", f"-{new}"), encoding="utf-8")
+
+
+def test_types_that_only_the_test_split_has_are_told_unless_the_release_leaves_them_out(tmp_path):
+    path = write_grid(tmp_path)
+    with_renamed_types(tmp_path / "en-test.jsonl", "LOC", "TOWN")
+    plan, data = planned_grid(path)
+    ((name, (note,)),) = plan.notes.items()
+    assert name == "gold in en"
+    assert "types that gold train does not have are read as `O`" in note
+    assert "the first is `B-TOWN` at" in note
+    assert "Name `labels` under `languages.en`" in note
+    assert grid_status(plan, data).as_json()["notes"] == {"gold in en": [note]}
+    assert len(plan.cells) == 7
+
+    value = json.loads(path.read_text(encoding="utf-8"))
+    value["languages"]["en"]["labels"] = ["PER", "LOC"]
+    path.write_text(json.dumps(value), encoding="utf-8")
+    assert not planned_grid(path)[0].notes
+
+
+def test_a_test_split_of_other_types_leaves_out_its_language_alone(tmp_path):
+    path = write_grid(tmp_path, languages=["en", "fi"])
+    with_renamed_types(tmp_path / "fi-test.jsonl", "LOC", "TOWN")
+    with_renamed_types(tmp_path / "fi-test.jsonl", "PER", "HUMAN")
+    ((language, reason),) = ((key[0], text) for key, text in reasons(path).items())
+    assert language == "fi"
+    assert "no mention of the test split is of a type that is learned, LOC, PER" in reason
+    assert len(ids(path, language="en")) == 7
+
+
+def test_test_sentences_that_cannot_be_used_are_told(tmp_path):
+    path = write_grid(tmp_path)
+    with (tmp_path / "en-test.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"id": "odd", "tokens": ["Ada"], "ner_tags": ["PER"]}) + "\n")
+    plan, _ = planned_grid(path)
+    assert plan.notes["gold in en"][0].startswith("1 of 21 test sentences are left out")
+
+
+def test_what_of_a_source_is_not_learned_is_told(tmp_path):
+    path = write_grid(tmp_path)
+    source = tmp_path / "synthetic-en.jsonl"
+    with_renamed_types(source, "LOC", "TOWN")
+    with source.open("a", encoding="utf-8") as file:
+        for tags in (["PER"], ["O", "O"], "no list"):
+            file.write(json.dumps({"tokens": ["Ada"], "ner_tags": tags}) + "\n")
+    towns = source.read_text(encoding="utf-8").count("B-TOWN")
+    plan, _ = planned_grid(path)
+    assert plan.notes == {
+        "synthetic in en": (
+            "3 sentences are left out: not every token has an IOB2 tag. `synthner validate` says where",
+            f"mentions of types that gold does not have are read as `O`: TOWN ({towns})",
+        )
+    }
 
 
 def without_test(path, *languages):

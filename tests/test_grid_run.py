@@ -168,6 +168,17 @@ def test_a_language_without_a_test_split_is_noted_and_the_rest_is_complete(tmp_p
     assert done("status", "--json", folder=tmp_path).json["evaluation"]["untested"] == ["fi"]
 
 
+def test_what_is_not_tested_as_it_stands_and_what_has_no_cell_is_told(tmp_path):
+    write_grid(tmp_path, {"settings": ["scratch", "fine-tuned"]})
+    test = tmp_path / "en-test.jsonl"
+    test.write_text(test.read_text(encoding="utf-8").replace("-LOC", "-TOWN"), encoding="utf-8")
+    ended = done("evaluate", "--dry-run", folder=tmp_path)
+    assert (
+        "Note on gold in en: mentions of types that gold train does not have are read as `O`" in ended.stderr
+    )
+    assert "No cell: fine-tuned: a CRF begins anew each time; name a tagger with a `model`." in ended.stderr
+
+
 def test_a_grid_with_nothing_to_test_on_says_what_to_do(tmp_path):
     without_test(write_grid(tmp_path), "en")
     message = refused("evaluate", folder=tmp_path)
@@ -190,12 +201,13 @@ def test_where_every_cell_failed_no_report_is_proposed(tmp_path):
     ("evaluation", "arguments", "message", "status"),
     [
         ({"settings": ["fine-tuned"]}, (), "the evaluation has no cell", 1),
+        ({"languages": ["en", "en"]}, (), "evaluation.languages: ['en', 'en'] has non-unique elements", 1),
         ({"taggers": {"t": {"model": "m", "recipe": "papr"}}}, (), "there is no recipe `papr`", 2),
         ({"taggers": {"t": {"model": "m", "settings": {"epoch": 1}}}}, (), "no hyper-parameter `epoch`", 2),
         ({}, ("--ray", "auto", "--workers", "2"), "--ray goes without --workers", 2),
         ({}, ("--gpus", "0.5"), "it goes with --ray", 2),
     ],
-    ids=["no cell", "no recipe", "no hyper-parameter", "ray and workers", "gpus alone"],
+    ids=["no cell", "a language twice", "no recipe", "no hyper-parameter", "ray and workers", "gpus alone"],
 )
 def test_what_cannot_be_meant_is_refused_before_anything_is_run(
     tmp_path, evaluation, arguments, message, status

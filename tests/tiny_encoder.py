@@ -12,6 +12,8 @@ from transformers import (
     PreTrainedTokenizerFast,
     RobertaConfig,
     RobertaForTokenClassification,
+    RoFormerConfig,
+    RoFormerForTokenClassification,
     XLMRobertaConfig,
     XLMRobertaForTokenClassification,
     set_seed,
@@ -24,6 +26,7 @@ SPECIAL = ["<s>", "<pad>", "</s>", "<unk>"]
 KINDS: dict[str, tuple[Any, Any]] = {
     "bert": (BertConfig, BertForTokenClassification),
     "roberta": (RobertaConfig, RobertaForTokenClassification),
+    "roformer": (RoFormerConfig, RoFormerForTokenClassification),
     "xlm-roberta": (XLMRobertaConfig, XLMRobertaForTokenClassification),
 }
 

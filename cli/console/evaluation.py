@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from html import unescape
 from typing import TYPE_CHECKING, Self
 
 import click
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from ...evaluation.report.study import StudyWritten
 
 _MINUTE, _HOUR = 60, 3600
+# What findings are written with; any sign of a name that is none of it is escaped.
+_MARKUP = re.compile(r"\*\*|`|</?code>|<wbr>")
 
 
 class GridProgress:
@@ -30,13 +34,13 @@ class GridProgress:
     def __init__(self, plan: Plan, data: GridData) -> None:
         from ...evaluation.grid.running import unfinished
 
-        self._cells = sum(1 for _ in unfinished(plan, data))
+        self._cells = {cell.id for cell in unfinished(plan, data)}
         self._bars: Progress | None = None
 
     def __enter__(self) -> Self:
         if sys.stderr.isatty() and self._cells:
             self._bars = progress_bars("cells")
-            self._task = self._bars.add_task("Evaluating", total=self._cells)
+            self._task = self._bars.add_task("Evaluating", total=len(self._cells))
             self._bars.start()
         return self
 
@@ -46,8 +50,10 @@ class GridProgress:
 
     def started(self, planned: PlannedCell) -> None:
         """Note that a cell is being run."""
+        # A collapsed run is repeated by a cell that nobody knew of before.
+        self._cells.add(planned.id)
         if self._bars:
-            self._bars.update(self._task, description=named(planned))
+            self._bars.update(self._task, description=named(planned), total=len(self._cells))
 
     def finished(self, planned: PlannedCell, f1: float, *, collapsed: bool) -> None:
         """Note a result."""
@@ -123,6 +129,13 @@ def print_grid_status(status: GridStatus) -> None:
     if status.untested:
         click.secho(f"Not tested: {', '.join(status.untested)}: ", fg="yellow", nl=False, err=True)
         click.echo("gold has no test split.", err=True)
+    for setting, reason in status.idle.items():
+        click.secho(f"No cell: {setting}: ", fg="yellow", nl=False, err=True)
+        click.echo(f"{reason}.", err=True)
+    for name, notes in status.notes.items():
+        for note in notes:
+            click.secho(f"Note on {name}: ", fg="yellow", nl=False, err=True)
+            click.echo(f"{note}.", err=True)
     print_left_out(status.left_out)
 
 
@@ -156,6 +169,13 @@ def print_report(written: ReportWritten) -> None:
     for language, said in written.findings.items():
         for sentence in said:
             click.echo(f"{language}: {_without_markup(sentence)}")
+    if written.missing:
+        click.echo(
+            f"{counted(written.missing, 'cell')} of the grid had no result: `synthner status` tells why.",
+            err=True,
+        )
+    if written.left_out:
+        click.echo(f"Could not be run: {', '.join(written.left_out)}.", err=True)
     if written.untested:
         click.echo(f"Nothing was compared in {', '.join(written.untested)}: gold was not at hand.", err=True)
     click.echo(
@@ -166,7 +186,7 @@ def print_report(written: ReportWritten) -> None:
 
 def _without_markup(text: str) -> str:
     """Return a line of a report as a terminal shows it best."""
-    return text.replace("**", "").replace("`", "")
+    return unescape(_MARKUP.sub("", text))
 
 
 def print_ways(ways: Mapping[str, str]) -> None:

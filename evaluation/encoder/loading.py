@@ -14,6 +14,9 @@ from ...sources import model_downloads
 FILES_OF_A_MODEL = ("*.json", "*.txt", "*.model", "*.safetensors")
 """Configuration, tokenizer and weights: no pickle and no code."""
 
+# What models call the table that has a row for each place in a sentence.
+_POSITIONS = ("position_embeddings", "embed_positions", "wpe")
+
 
 def require_train_extra() -> None:
     """Make sure that what an encoder needs is installed.
@@ -92,6 +95,6 @@ def positions(model: Any) -> int:
         # RoBERTa and its like count positions from the one after the padding's.
         module.num_embeddings - (0 if module.padding_idx is None else module.padding_idx + 1)
         for name, module in model.named_modules()
-        if name.endswith("position_embeddings") and isinstance(module, torch.nn.Embedding)
+        if name.endswith(_POSITIONS) and isinstance(module, torch.nn.Embedding)
     ]
     return min(limits, default=1 << 30)

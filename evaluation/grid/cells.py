@@ -8,8 +8,8 @@ never run again, whoever ran it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
@@ -160,11 +160,15 @@ class Plan:
         cells: In the order of the description; small before large.
         left_out: What cannot be run, and why.
         untested: Codes of the languages that nobody asked to test, and whose gold has no test split.
+        idle: Settings that the grid has no source or no tagger for, and why.
+        notes: What of gold is not tested as it stands there, and of a source not learned, by their names.
     """
 
     cells: tuple[PlannedCell, ...]
     left_out: tuple[LeftOut, ...]
     untested: tuple[str, ...] = ()
+    idle: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def plan_cells(data: GridData) -> Plan:
@@ -173,15 +177,22 @@ def plan_cells(data: GridData) -> Plan:
     A source that has fewer sentences than a size is used whole there, and not at any larger size. Where a
     seed decides nothing, there is one cell and not one a seed: the others would be the same run again.
     """
+    # What cannot be read is tried once: the Hub, where it cannot be reached, takes long to say so.
+    with data.remembering_failures():
+        return _plan(data)
+
+
+def _plan(data: GridData) -> Plan:
     cells: list[PlannedCell] = []
     left_out: list[LeftOut] = []
     untested: list[str] = []
+    notes: dict[str, tuple[str, ...]] = {}
     for language in data.grid.languages:
         try:
             if not language.is_named and not data.has_test(language.code):
                 untested.append(language.code)
                 continue
-            data.test(language.code)
+            notes[f"gold in {language.code}"] = tuple(data.notes_on_test(language.code))
         except SynthnerError as error:
             left_out.append(LeftOut(language.code, "", "", error))
             continue
@@ -192,7 +203,29 @@ def plan_cells(data: GridData) -> Plan:
                 found, failed = _planned_in_setting(language, source, setting, data)
                 cells += found
                 left_out += failed
-    return Plan(tuple(cells), tuple(left_out), tuple(untested))
+            notes[f"{source.name} in {language.code}"] = data.notes_on_source(language.code, source)
+    told = {name: each for name, each in notes.items() if each}
+    return Plan(tuple(cells), tuple(left_out), tuple(untested), _idle_settings(data.grid), told)
+
+
+def _idle_settings(grid: Grid) -> dict[str, str]:
+    """Return the settings that no source or no tagger of a grid is for, each with the reason."""
+    trained = [source for source in grid.sources if source.predictions is None]
+    if not trained:
+        return {}
+    found = {}
+    for setting in grid.settings:
+        if setting in NEEDS_AN_ENCODER and all(tagger.kind == CRF for tagger in grid.taggers):
+            found[setting] = "a CRF begins anew each time; name a tagger with a `model`"
+        elif any(setting in _settings(source, grid) for source in trained):
+            continue
+        elif setting in TRANSFER_ALONE:
+            found[setting] = "it is a setting of gold; name `organic: gold` under `evaluation.sources`"
+        elif setting in _SIZE_OF_GOLD:
+            found[setting] = "gold is not added to itself; name another source"
+        else:
+            found[setting] = "a joint config has all of its languages already; name another source"
+    return found
 
 
 def _planned_in_setting(
@@ -201,16 +234,15 @@ def _planned_in_setting(
     """Plan the cells of a setting one by one: what one of them lacks, another may not need."""
     found: list[PlannedCell] = []
     failed: list[tuple[Cell, SynthnerError]] = []
-    with data.remembering_failures():
-        try:
-            for cell in _cells(language, source, setting, data):
-                try:
-                    found.append(planned(cell, data))
-                except SynthnerError as error:
-                    failed.append((cell, error))
-        except SynthnerError as error:
-            # Without the source nobody knows which cells there would be.
-            return found, [LeftOut(language.code, source.name, setting, error)]
+    try:
+        for cell in _cells(language, source, setting, data):
+            try:
+                found.append(planned(cell, data))
+            except SynthnerError as error:
+                failed.append((cell, error))
+    except SynthnerError as error:
+        # Without the source nobody knows which cells there would be.
+        return found, [LeftOut(language.code, source.name, setting, error)]
     if not failed:
         return found, []
     return found, _in_few_words(LeftOut(language.code, source.name, setting, failed[0][1]), found, failed)
@@ -286,10 +318,10 @@ def cell_id(cell: Cell, sentences: CellData, data: GridData, *, is_model_known: 
 def tests_invariance(cell: Cell) -> bool:
     """Say whether a cell also tests if predictions change with the names.
 
-    The runs of one seed do: it takes as long as tagging the test sentences three times. Sentences with other
-    names would have to be translated anew.
+    The runs of one seed do, and those that repeat them: it takes as long as tagging the test sentences three
+    times. Sentences with other names would have to be translated anew.
     """
-    return cell.seed == 0 and cell.setting not in (PREDICTIONS, TRANSLATE_TEST)
+    return 0 in (cell.seed, cell.retry_of) and cell.setting not in (PREDICTIONS, TRANSLATE_TEST)
 
 
 def runs_a_large_model(cell: Cell) -> bool:
@@ -377,6 +409,11 @@ def _related(cell: Cell, data: GridData) -> Part:
             f"there is no gold of a language related to `{cell.language}`",
             hint="Name one under `evaluation.related`, and its gold under `languages`.",
         )
+    if related == cell.language:
+        raise DataError(
+            f"`{related}` is named as the language that it is itself related to",
+            hint="Name another one under `evaluation.related`: transfer is from gold of another language.",
+        )
     at_most = cell.tagger.settings.get("related_sentences", RELATED_AT_MOST)
     return data.related(cell.language, related, at_most)
 
@@ -407,11 +444,10 @@ def _cells(language: GridLanguage, source: GridSource, setting: str, data: GridD
     if setting == TRANSLATE_TEST and transferred_from(language, setting, grid) == language.code:
         # It is what the others are translated into.
         return
-    counted = _GOLD if setting in _SIZE_OF_GOLD else source
     sizes = (
         (0,)
         if setting in TRANSFER_ALONE
-        else tuple(_sizes(grid.sizes, data.available(language.code, counted)))
+        else tuple(_sizes(grid.sizes, _available(language, source, setting, data)))
     )
     for tagger in grid.taggers:
         if setting in NEEDS_AN_ENCODER and tagger.kind == CRF:
@@ -420,6 +456,16 @@ def _cells(language: GridLanguage, source: GridSource, setting: str, data: GridD
             first = Cell(language.code, setting, source.name, size, 0, tagger)
             for seed in range(_seeds_of(first, data)):
                 yield replace(first, seed=seed)
+
+
+def _available(language: GridLanguage, source: GridSource, setting: str, data: GridData) -> int:
+    """Return how many of the sentences that the size counts there are.
+
+    A model of several languages learns more as long as one of them has more, and is tested on all of them.
+    """
+    if setting == MULTILINGUAL:
+        return max(data.available(code, source) for code in _languages_of(source, data.grid))
+    return data.available(language.code, _GOLD if setting in _SIZE_OF_GOLD else source)
 
 
 def _seeds_of(first: Cell, data: GridData) -> int:

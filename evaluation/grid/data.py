@@ -18,14 +18,16 @@ from ...schema.example import Example, SoftExample
 from ...schema.iob2 import parse_tag
 from ...schema.manifest import read_manifest
 from ...sources.gold import Gold, GoldSource, load_gold
+from ...sources.hub import read_hub
 from ...sources.hub_reference import PREFIX, hub_reference
-from ...sources.readers import read_examples
+from ...sources.readers import read_sentences
+from ...sources.report import Problem, Report
 from ...sources.tag_probabilities import TagProbabilities, read_tag_probabilities
 from ..crf import PreparedExample
 from ..perturbation import Names, names_of_gold
 from ..prediction_files import read_predictions
 from ..soft_labels import as_labels
-from ..training_data import training_data
+from ..training_data import TrainingData, training_data
 from .base_models import BaseModels
 from .description import Grid, GridSource
 from .made_of_gold import MadeOfGold, seeds_of_rows
@@ -34,6 +36,8 @@ Examples = tuple[Example, ...]
 
 RELATED_AT_MOST = 8000
 """Gold sentences of a related language that are learned at most, as in Kamath & Vajjala (2025)."""
+
+_TYPES_SHOWN = 6
 
 _write_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -105,6 +109,15 @@ class _Source:
     revision: str | None
     train: Examples
     validation: Examples | None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Split:
+    """A split of a source, and its commit where it is on the Hub."""
+
+    data: TrainingData
+    revision: str | None
 
 
 Predictions = list[tuple[str, ...]]
@@ -198,9 +211,53 @@ class GridData:
         """Return the sentences that a language is tested on.
 
         Raises:
-            DataError: If gold has no test split.
+            DataError: If gold has no test split, or no mention there is of a type that gold train has.
         """
-        return self._once(("test", language), lambda: self._gold_part("test", language, "test"))
+        return self._once(("test", language), lambda: self._test(language))
+
+    def _test(self, language: str) -> Part:
+        part = self._gold_part("test", language, "test")
+        others = self._types_read_as_outside(language)
+        if others is not None and not any(example.mentions for example in part.examples):
+            raise DataError(
+                "no mention of the test split is of a type that is learned, "
+                f"{_listed(self.types(language))}: the first is `{others.first.label}`",
+                where=f"{others.first.file}:{others.first.line}",
+                hint="Rename the types of one of the splits: what one split does not have, the other cannot "
+                "teach or test.",
+            )
+        return part
+
+    def notes_on_source(self, language: str, source: GridSource) -> tuple[str, ...]:
+        """Say what of a source is not learned as it stands there; nothing of one that was not read."""
+        found = self._sources.get((language, source))
+        return found.notes if found else ()
+
+    def notes_on_test(self, language: str) -> Iterator[str]:
+        """Say what of a language's gold is not tested as it stands there.
+
+        Types that the release itself leaves out, by `labels`, are not mentioned.
+
+        Raises:
+            DataError: If gold has no test split that can be used.
+        """
+        tested = len(self.test(language).examples)
+        if left_out := len(self.gold(language).left_out.get("test", ())):
+            yield (
+                f"{left_out:,} of {left_out + tested:,} test sentences are left out: their tokens or labels "
+                "cannot be used. `synthner validate` says which"
+            )
+        others = self._types_read_as_outside(language)
+        if others is not None and self.grid.gold[language].labels is None:
+            yield (
+                f"mentions of types that gold train does not have are read as `O` ({others.count:,}; the "
+                f"first is `{others.first.label}` at {others.first.file}:{others.first.line}). Name `labels` "
+                f"under `languages.{language}` to say which types are tested"
+            )
+
+    def _types_read_as_outside(self, language: str) -> Problem | None:
+        problems = self.gold(language).report.problems
+        return next((each for each in problems if each.kind == "type read as O"), None)
 
     def prepared_test(self, language: str) -> Mapping[tuple[str, ...], PreparedExample]:
         """Return the test sentences, by their tokens, with the features that a CRF tags them by.
@@ -430,41 +487,57 @@ class GridData:
         if source.corpus is not None:
             return self._read_corpus(language, source.corpus)
         paths = {split: self._paths(language, source, split) for split in ("train", "validation")}
-        read = {
-            split: self._with_types(
-                language,
-                tuple(example for path in found for example in self._examples(path, language)),
-                str(found[0]),
-            )
-            for split, found in paths.items()
-            if found
-        }
+        read = {split: self._read_files(language, found) for split, found in paths.items() if found}
         if "train" not in read:
             raise DataError(
                 f"the source `{source.name}` has no train split in `{language}`",
                 hint="Curation may have kept nothing of it: the dataset's card says why.",
             )
-        reference = hub_reference(paths["train"][0])
+        train, validation = read["train"], read.get("validation")
         return _Source(
             self._shown(paths["train"]),
-            reference.revision if reference else None,
-            read["train"],
-            read.get("validation"),
+            train.revision,
+            train.data.examples,
+            validation.data.examples if validation else None,
+            tuple(_notes_on(train.data)),
         )
+
+    def _read_files(self, language: str, paths: Sequence[Path]) -> _Split:
+        labels, report = self.gold(language).labels, Report()
+        reference, revision = hub_reference(paths[0]), None
+        if reference is None:
+            sentences = (
+                sentence for path in paths for sentence in read_sentences(path, labels=labels, report=report)
+            )
+        else:
+            dataset = read_hub(reference.name, config=reference.config, revision=reference.revision)
+            dataset.check_split(reference.split)
+            sentences = dataset.sentences(reference.split, labels.names, report)
+            revision = dataset.revision
+        found = [sentence.as_example() if sentence.is_aligned else None for sentence in sentences]
+        aligned = [example for example in found if example is not None]
+        unread = len(found) - len(aligned) + report.count("unreadable row")
+        data = self._read_as_gold(language, aligned, str(paths[0]))
+        return _Split(replace(data, left_out=data.left_out + unread), revision)
 
     def _read_corpus(self, language: str, name: str) -> _Source:
         found = load_gold(GoldSource(corpus=name), language, iob2_policy=self.grid.iob2)
         read = {
-            split: self._with_types(language, examples, found.title)
+            split: self._read_as_gold(language, examples, found.title)
             for split, examples in found.splits.items()
             if split in ("train", "validation")
         }
         if "train" not in read:
             raise DataError(f"the corpus {found.title} has no train split in `{language}`")
-        return _Source(found.hub or found.title, found.revision, read["train"], read.get("validation"))
-
-    def _examples(self, path: Path, language: str) -> Iterator[Example]:
-        return read_examples(path, labels=self.gold(language).labels)
+        train, validation = read["train"], read.get("validation")
+        left_out = len(found.left_out.get("train", ()))
+        return _Source(
+            found.hub or found.title,
+            found.revision,
+            train.examples,
+            validation.examples if validation else None,
+            tuple(_notes_on(replace(train, left_out=train.left_out + left_out))),
+        )
 
     def _paths(self, language: str, source: GridSource, split: str) -> list[Path]:
         """Return where a split of a source stands; nothing where it has none."""
@@ -501,6 +574,9 @@ class GridData:
         )
 
     def _with_types(self, language: str, examples: Sequence[Example], where: str) -> Examples:
+        return self._read_as_gold(language, examples, where).examples
+
+    def _read_as_gold(self, language: str, examples: Sequence[Example], where: str) -> TrainingData:
         """Read labels as gold's types; what gold does not have becomes `O`."""
         if not examples:
             raise DataError("there is no sentence to learn from", where=where)
@@ -516,7 +592,18 @@ class GridData:
                 where=where,
                 hint="Rename them as gold names them.",
             )
-        return data.examples
+        return data
+
+
+def _notes_on(data: TrainingData) -> Iterator[str]:
+    """Say what of a source is not learned as it stands there."""
+    if data.left_out:
+        sentences = "1 sentence is" if data.left_out == 1 else f"{data.left_out:,} sentences are"
+        yield f"{sentences} left out: not every token has an IOB2 tag. `synthner validate` says where"
+    if data.foreign_mentions:
+        foreign = [f"{type_} ({count:,})" for type_, count in sorted(data.foreign_mentions.items())]
+        shown = ", ".join(foreign[:_TYPES_SHOWN]) + (" and more" if len(foreign) > _TYPES_SHOWN else "")
+        yield f"mentions of types that gold does not have are read as `O`: {shown}"
 
 
 def _listed(types: Iterable[str]) -> str:

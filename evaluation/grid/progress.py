@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -45,6 +45,8 @@ class GridStatus:
         repeated: How many cells, of all that are counted, repeat one that has collapsed.
         left_out: What cannot be run, and why.
         untested: Codes of the languages that nobody asked to test, and whose gold has no test split.
+        idle: Settings that the grid has no source or no tagger for, and why.
+        notes: What of gold is not tested as it stands there, and of a source not learned, by their names.
         remaining: Estimated seconds of work for one process; None before anything was measured.
     """
 
@@ -56,6 +58,8 @@ class GridStatus:
     repeated: int = 0
     left_out: tuple[LeftOut, ...] = ()
     untested: tuple[str, ...] = ()
+    idle: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     remaining: float | None = None
 
     @property
@@ -91,6 +95,8 @@ class GridStatus:
                 for each in self.left_out
             ],
             "untested": list(self.untested),
+            "idle": dict(self.idle),
+            "notes": {name: list(notes) for name, notes in self.notes.items()},
             "remaining_seconds": self.remaining,
         }
 
@@ -155,6 +161,8 @@ def grid_status(plan: Plan, data: GridData) -> GridStatus:
         repeated=len(repetitions),
         left_out=plan.left_out,
         untested=plan.untested,
+        idle=plan.idle,
+        notes=plan.notes,
         remaining=_remaining(rest, done.values()),
     )
 

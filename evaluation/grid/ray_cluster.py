@@ -170,14 +170,26 @@ def _connected(address: str) -> ExitStack:
         try:
             _check_address(address)
             ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
-        except (OSError, RuntimeError, ValueError) as error:
-            raise DataError(
-                f"there is no Ray cluster to connect to: {str(error).splitlines()[0]}",
-                where=address,
-                hint="Start one with `ray start --head`, or name the address of its head.",
-            ) from error
+        except (ray.exceptions.RayError, OSError, RuntimeError, ValueError) as error:
+            raise _no_connection(address, error) from error
         connection.callback(ray.shutdown)
     return connection
+
+
+def _no_connection(address: str, error: Exception) -> DataError:
+    """Say why there is none; that it was refused, Ray tells in the text of a cause alone."""
+    if any("AuthenticationError" in repr(each) for each in (error, error.__cause__)):
+        return DataError(
+            "the Ray cluster asks for a token, and this is not at hand or is another one",
+            where=address,
+            hint="Have the token of the cluster's head (`ray get-auth-token`, there) in `~/.ray/auth_token`, "
+            "`export RAY_AUTH_MODE=token`, and run again.",
+        )
+    return DataError(
+        f"there is no Ray cluster to connect to: {str(error).splitlines()[0]}",
+        where=address,
+        hint="Start one with `ray start --head`, or name the address of its head.",
+    )
 
 
 def _check_address(address: str) -> None:

@@ -14,7 +14,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ...schema.errors import DataError, WrongUsageError
-from ...schema.validation import nearest
 from ..recipes import ADAPTED
 from .cells import Cell, CellData, PlannedCell, cell_data, cell_id
 from .data import GridData
@@ -94,7 +93,12 @@ def find_run(runs: Path, name: str) -> Run:
             hint=f"Write more of one: {shown}",
         )
     if not found:
-        hint = nearest(name, known) if known else "Run `synthner evaluate` first."
+        hint = (
+            "The ids are the names of the folders there; `synthner report` lists what each is of in "
+            "`tables/runs.csv`."
+            if known
+            else "Run `synthner evaluate` first."
+        )
         raise WrongUsageError(f"no cell `{name}` has a result", where=str(runs), hint=hint)
     folder = runs / found[0]
     return Run(folder, read_result(folder))

@@ -48,7 +48,7 @@ from .encoder_cells import fine_tuned
 from .joint_models import Together, tested_together
 from .projected_tags import translated_test
 from .related_crf import related_crf
-from .results import Outcome, encode_predictions
+from .results import Outcome, encode_predictions, is_gold_only
 from .trained import Tags, Tested, Trained
 from .translate_test import way_of
 
@@ -123,7 +123,13 @@ def _outcome(
     test, types = sentences.test.examples, data.types(cell.language)
     gold, predicted = [example.ner_tags for example in test], tested.predicted
     scored = score(gold, predicted, types=types)
-    seen = seen_mentions([example for part in sentences.train for example in part.examples], test, predicted)
+    learned = [
+        example
+        for part in sentences.train
+        if part.role == "gold" or not is_gold_only(tested.combination)
+        for example in part.examples
+    ]
+    seen = seen_mentions(learned, test, predicted)
     result = {
         "format": FORMAT,
         "id": planned.id,
