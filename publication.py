@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from .builders.changes import ReleaseChanges, compare_releases
-from .builders.findings import find_obstacles, refuse_obstacles
+from .builders.findings import find_obstacles, find_test_in_train, refuse_obstacles
 from .builders.versions import changelog_lines, next_version
 from .cards.dataset_card import card_to_keep, render_dataset_card
 from .cards.kept_text import kept_text
@@ -32,7 +32,6 @@ from .hub.verification import (
 )
 from .release import Release
 from .schema.errors import DataError, PublishError
-from .schema.example import Example
 from .schema.manifest import CARD, MANIFEST, check_manifest, listed_files, read_manifest
 from .sources.gold import load_gold
 
@@ -202,16 +201,28 @@ def plan_as_json(repository: str, plan: Plan[Publication]) -> dict[str, Any]:
 def _check(release: Release) -> dict[str, str]:
     """Refuse what should not be published; return the findings that are accepted, with their reasons."""
     manifest = read_manifest(release.dataset)
+    _expect_configs(release, manifest)
     sources = {config.language.code: config.gold for config in release.configs}
-    gold_test: dict[str, Sequence[Example]] = {}
-    for code, source in sources.items():
-        gold = load_gold(source, code, iob2_policy=release.gates.iob2)
-        gold_test[code] = gold.splits.get("test", ())
+    gold = {code: load_gold(source, code, iob2_policy=release.gates.iob2) for code, source in sources.items()}
     verify_folder(release.dataset)
-    found = find_obstacles(release.dataset, manifest, gold_test)
+    gold_test = {code: data.splits.get("test", ()) for code, data in gold.items()}
+    found = [*find_test_in_train(gold), *find_obstacles(release.dataset, manifest, gold_test)]
     refuse_obstacles(found, release.publishing.accept)
     names = {finding.name for finding in found}
     return {name: reason for name, reason in release.publishing.accept.items() if name in names}
+
+
+def _expect_configs(release: Release, manifest: Mapping[str, Any]) -> None:
+    """Refuse a dataset that was built before a config came to the release or was taken out of it."""
+    built, wanted = set(manifest["configs"]), set(release.config_names)
+    if built == wanted:
+        return
+    differences = (("is not built", wanted - built), ("is not in release.yaml any more", built - wanted))
+    raise PublishError(
+        "; ".join(f"{', '.join(sorted(names))} {what}" for what, names in differences if names),
+        where=str(release.dataset),
+        hint="Run `synthner build`, then publish.",
+    )
 
 
 def _prepare(

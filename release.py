@@ -28,7 +28,7 @@ from .evaluation.grid.description import (
     GridTagger,
     TranslateTest,
 )
-from .schema.errors import DataError, ReleaseError, WrongUsageError
+from .schema.errors import DataError, ReleaseError
 from .schema.labels import LabelSet
 from .schema.languages import Language, language
 from .schema.methods import METHODS, OFFLINE
@@ -497,9 +497,7 @@ def _translate_test(source: YamlSource) -> TranslateTest | None:
                 "out, or name another aligner.",
             )
     projection = value.get("projection", {})
-    method = projection.get("method", TranslateTest.method)
-    parameters = {key: each for key, each in projection.items() if key != "method"}
-    _check_projection(source, method, parameters)
+    _check_projection(source, (*keys, "projection"), projection)
     return TranslateTest(
         model=value["model"],
         model_revision=value.get("model_revision"),
@@ -509,18 +507,23 @@ def _translate_test(source: YamlSource) -> TranslateTest | None:
         aligner=aligner,
         aligner_model=value.get("aligner_model"),
         extra=tuple((each["source"], each["target"]) for each in value.get("extra", ())),
-        method=method,
-        parameters=parameters,
+        projection=projection,
     )
 
 
-def _check_projection(source: YamlSource, method: str, parameters: Mapping[str, Any]) -> None:
-    from .projection.methods import projector
+def _check_projection(source: YamlSource, keys: KeyPath, said: Mapping[str, Any]) -> None:
+    from .projection.settings import WrongProjectionError, projection_settings
 
+    known = source.value["languages"]
+    gold = said.get("tagger", {}).get("gold")
+    if gold is not None and gold not in ("{language}", "{source}"):
+        _check_named(source, (*keys, "tagger", "gold"), gold, known)
+    for code in said.get("translator", {}).get("codes", {}):
+        _check_named(source, (*keys, "translator", "codes", code), code, known)
     try:
-        projector(method, parameters)
-    except WrongUsageError as error:
-        key_path: KeyPath = ("evaluation", "translate_test", "projection")
+        projection_settings(said)
+    except WrongProjectionError as error:
+        key_path = (*keys, error.key) if error.key else keys
         raise ReleaseError(
             f"{'.'.join(map(str, key_path))}: {error.message}",
             where=source.where(key_path),

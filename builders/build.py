@@ -10,6 +10,7 @@ import gc
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from ..schema.errors import DataError, ReleaseError
 from ..schema.manifest import MANIFEST, check_manifest, listed_files, read_manifest
 from ..sources.gold import Gold, load_gold
 from .config_build import ConfigBuild, Watcher, shards_in
-from .curated_split import CURATED_SPLIT, agreement_file
+from .curated_split import CURATED_SPLIT, agreement_file, check_gold
 from .duplicates import PRIORITY
 from .fingerprint import Fingerprint, Stamp
 from .joint_config import JointBuild
@@ -31,7 +32,7 @@ from .manifest import make_manifest, write_json
 from .parquet import MAX_SHARD_BYTES
 
 
-def _tell_nobody(_what: object) -> None:
+def _tell_nobody(*_what: object) -> None:
     pass
 
 
@@ -41,6 +42,7 @@ def build(
     max_shard_bytes: int = MAX_SHARD_BYTES,
     advance: Callable[[int], None] = _tell_nobody,
     curating: Callable[[str], None] = _tell_nobody,
+    joining: Callable[[str, int, int], None] = _tell_nobody,
 ) -> dict[str, Any]:
     """Build the dataset of a release from its journal.
 
@@ -52,6 +54,8 @@ def build(
         max_shard_bytes: How large a file of the dataset may get; a split that is larger becomes several.
         advance: Told how many calls were just read, of all that are planned.
         curating: Told the name of each config that is curated, as that begins.
+        joining: Told the name of a joint config, how many of the rows that it joins were read, and how many
+            there are, as that goes on.
 
     Returns:
         The manifest, also where nothing had to be done.
@@ -71,6 +75,9 @@ def build(
         former = stamp.former_build()
         if former is not None and former[0] == _fingerprint(release, gold, journal, max_shard_bytes):
             return former[1]
+        for config in release.configs:
+            if config.generator.curation:
+                check_gold(config.name, gold[config.language.code])
         made_from = Fingerprint(release, gold, max_shard_bytes)
         with _staging_folder(release) as staging, _no_search_for_cycles():
             configs = {}
@@ -92,7 +99,13 @@ def build(
                 configs[config.name] = one.run(staging / "dataset", rejects)
             for joint in release.joint:
                 rejects = staging / "rejects" / release.rejects(joint.name).name
-                joined = JointBuild(joint, configs, gold, max_shard_bytes=max_shard_bytes)
+                joined = JointBuild(
+                    joint,
+                    configs,
+                    gold,
+                    max_shard_bytes=max_shard_bytes,
+                    advance=partial(joining, joint.name),
+                )
                 configs[joint.name] = joined.run(staging / "dataset", rejects)
             manifest = make_manifest(release, gold, configs)
             check_manifest(manifest, where=str(release.dataset / MANIFEST))

@@ -43,6 +43,7 @@ from .parquet import (
     provenance_table,
     row_ids,
 )
+from .quoting import Quoting
 from .reading import Reader
 from .rejects import Rejects, open_rejects, shown
 from .row_tally import RowTally
@@ -96,7 +97,7 @@ class ConfigBuild:
         max_shard_bytes: How large a file of the dataset may get.
 
     Raises:
-        DataError: If the config is to be curated and gold train has nothing to learn from.
+        DataError: If the config is to be curated and the encoder that judges labels cannot be had.
     """
 
     def __init__(
@@ -121,6 +122,7 @@ class ConfigBuild:
         self._vocabulary = Vocabulary(config.language.scripts)
         self._duplicates = DuplicatesGate()
         self._contamination = ContaminationGate(of_language, config.generator.seeds_from)
+        self._quoting = Quoting(of_language.splits, self._labels.names)
         self._gold = of_language
         self._sentence_gates = (
             ("iob2", iob2_gate(self._labels, gates.iob2)),
@@ -131,11 +133,11 @@ class ConfigBuild:
         )
         self._comparing_gates = (("duplicates", self._duplicates), ("contamination", self._contamination))
         self._curation = (
-            SplitCuration(config.name, of_language, release.seed, config.generator.judge)
+            SplitCuration(config.name, of_language, release.seed, self._quoting, config.generator.judge)
             if config.generator.curation
             else None
         )
-        self._calls = _CallTally()
+        self._calls = _CallTally(self._quoting)
 
     def run(self, folder: Path, rejects_path: Path) -> dict[str, Any]:
         """Write parquet and provenance below `folder`, and the rejects.
@@ -181,8 +183,12 @@ class ConfigBuild:
             "splits": {split: splits[split] for split in SPLITS if split in splits},
             "splits_left_out": {split: left_out[split] for split in SPLITS if split in left_out},
             "totals": totals,
-            "waterfall": {split: waterfalls[split].as_json() for split in SPLITS if split in waterfalls},
-            "contamination": self._contamination.counts,
+            "waterfall": {
+                split: self._quoting.waterfall(waterfalls[split].as_json())
+                for split in SPLITS
+                if split in waterfalls
+            },
+            "contamination": self._quoting.contamination(self._contamination.counts),
             "curation": self._curation.as_json() if self._curation else None,
             "provenance": {"files": provenance.files},
             "rejects": rejects.lines,
@@ -213,7 +219,7 @@ class ConfigBuild:
         self._duplicates.begin_split(split)
         soft = has_soft_labels(self._config.generator.method)
         features = datapoint_features(self._labels, soft=soft)
-        tally = RowTally(self._label_columns, self._labels.names)
+        tally = RowTally(self._label_columns, self._labels.names, self._quoting)
         name = split_shards(self._config.name, split)
         with open_table(folder, name, features, self._max_shard_bytes) as rows:
             for published, texts in self._published(split, waterfall, rejects):
@@ -363,9 +369,14 @@ def _where_most_was_lost(waterfalls: dict[str, Waterfall]) -> str:
 
 
 class _CallTally:
-    """Sums up what the manifest says about calls."""
+    """Sums up what the manifest says about calls.
 
-    def __init__(self) -> None:
+    Args:
+        quoting: Knows what of a prompt may be quoted.
+    """
+
+    def __init__(self, quoting: Quoting) -> None:
+        self._quoting = quoting
         self._first: Call | None = None
         self._snapshots: Counter[str] = Counter()
         self._usage: Counter[str] = Counter()
@@ -396,13 +407,13 @@ class _CallTally:
         return {
             "model_snapshots": dict(sorted(self._snapshots.items())),
             "base_url": self._first.base_url if self._first else None,
-            "prompt": _prompt(self._first) if self._first else None,
+            "prompt": _prompt(self._first, self._quoting) if self._first else None,
             "usage": dict(sorted(self._usage.items())),
             "asked": {"first": self._asked[0], "last": self._asked[1]} if self._asked else None,
         }
 
 
-def _prompt(call: Call) -> dict[str, str | None] | None:
+def _prompt(call: Call, quoting: Quoting) -> dict[str, str | None] | None:
     if not call.messages:
         return None
     system = [message["content"] for message in call.messages if message["role"] == "system"]
@@ -411,4 +422,7 @@ def _prompt(call: Call) -> dict[str, str | None] | None:
         user = "\n\n".join(f"{message['role']}: {message['content']}" for message in turns)
     else:
         user = turns[0]["content"] if turns else None
-    return {"system": system[-1] if system else None, "user": user}
+    return {
+        "system": quoting.prompt(system[-1]) if system else None,
+        "user": None if user is None else quoting.prompt(user),
+    }

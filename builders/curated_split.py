@@ -31,6 +31,7 @@ from .curation.selection import Judging
 from .curation.spill import Spill, SpilledExamples
 from .curation.verdicts import Verdict
 from .parquet import row_ids
+from .quoting import Quoting
 from .rejects import Rejects, shown
 
 STEP = "curation"
@@ -57,6 +58,24 @@ class CurationStep:
     examples: list[str]
 
 
+def check_gold(config: str, gold: Gold) -> None:
+    """Make sure that there is gold to curate a config by, before anything that takes long.
+
+    Args:
+        config: Its name.
+        gold: Its gold data.
+
+    Raises:
+        DataError: If gold train has no mention.
+    """
+    if all(tag == OUTSIDE for example in gold.splits.get(CURATED_SPLIT, ()) for tag in example.ner_tags):
+        raise DataError(
+            "gold train has no mention that curation could learn from",
+            where=config,
+            hint="Leave `curation` out of its generator, or label more gold.",
+        )
+
+
 class SplitCuration:
     """Curates the sentences of one split, all together: until then they are held on disk.
 
@@ -64,24 +83,22 @@ class SplitCuration:
         config: Name of the config, which the ids of its sentences begin with.
         gold: Its gold data; train decides, the other splits must not leak.
         seed: Decides halves, samples and folds.
+        quoting: Knows which sentences may be examples.
         judge: An encoder that judges labels, by its folder or id on the Hub; None for a CRF.
 
     Raises:
-        DataError: If gold train has no mention to learn from, or the encoder cannot be had.
+        DataError: If the encoder cannot be had.
         WrongUsageError: If an encoder is to judge and the extra `train` is not installed.
     """
 
-    def __init__(self, config: str, gold: Gold, seed: int, judge: str | None = None) -> None:
+    def __init__(
+        self, config: str, gold: Gold, seed: int, quoting: Quoting, judge: str | None = None
+    ) -> None:
         self._config = config
+        self._quoting = quoting
         self._labels = gold.labels
         self._revision = gold.revision
         self._gold = gold.splits.get(CURATED_SPLIT, ())
-        if all(tag == OUTSIDE for example in self._gold for tag in example.ner_tags):
-            raise DataError(
-                "gold train has no mention that curation could learn from",
-                where=config,
-                hint="Leave `curation` out of its generator, or label more gold.",
-            )
         self._held_out = {split: found for split, found in gold.splits.items() if split != CURATED_SPLIT}
         self._seed = seed
         self._judge = encoder_judge(judge, seed) if judge else None
@@ -217,7 +234,8 @@ class SplitCuration:
                 of_step.append((example, verdict))
             for repair in {change.step for change in verdict.changes}:
                 if len(of_repair := repaired.setdefault(repair, [])) < EXAMPLES_A_STEP:
-                    of_repair.extend(filter(None, [_shown_repair(example, verdict, repair)]))
+                    text = _shown_repair(example, verdict, repair)
+                    of_repair.extend([text] if text and self._quoting.allows(text) else [])
         return dropped, repaired
 
     def _without_held_out_text(self, step: str, dropped: Sequence[Example]) -> list[bool]:
@@ -228,7 +246,10 @@ class SplitCuration:
         if step == HELD_OUT:
             return [False] * len(dropped)
         copies = near_copies(dropped, self._held_out) if step == REPEATS and dropped else {}
-        return [number not in copies for number in range(len(dropped))]
+        return [
+            number not in copies and self._quoting.allows(" ".join(example.tokens))
+            for number, example in enumerate(dropped)
+        ]
 
     def _with_labels(self, batch: Batch, kept: Sequence[tuple[Example, Verdict]]) -> tuple[Batch, list[str]]:
         """Return a batch with the labels that its sentences have now, and its tokens by number."""

@@ -197,11 +197,12 @@ def _read(release: Release, call: Call, response: str) -> Salvage:
 
 def _unknown(release: Release, manifest: Mapping[str, Any], id_: str) -> DataError:
     splits = (split for config in manifest["configs"].values() for split in config["splits"].values())
-    example = next(sample["id"] for split in splits for sample in split["samples"])
+    example = next((sample["id"] for split in splits for sample in split["samples"]), None)
     return DataError(
         f"no datapoint has the id `{shown(id_)}`",
         where=str(release.path),
-        hint=f"Ids are in the published rows and in {release.work / 'rejects'}, for example `{example}`.",
+        hint=f"Ids are in the published rows and in {release.work / 'rejects'}"
+        + (f", for example `{example}`." if example else "."),
     )
 
 

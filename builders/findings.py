@@ -20,12 +20,14 @@ from ..schema.example import Example
 from ..schema.iob2 import violations
 from ..schema.manifest import is_joint
 from ..sources.characters import text_faults
+from ..sources.gold import Gold
 from ..sources.normal_forms import normalised
 
 TEXT, IOB2, CONTAMINATION, LICENSE, CARD = FINDINGS = ("text", "iob2", "contamination", "license", "card")
 
 _ROWS_A_BATCH = 10_000
 _WORDS_TO_REMEMBER = 1 << 16
+_LARGEST_SHARE_IN_TRAIN = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,32 @@ def find_obstacles(
             files = [shard["file"] for shard in facts["files"]]
             where = files[0] if len(files) == 1 else f"{name}, {split}"
             found += _of_a_split(where, [dataset / file for file in files], config["labels"], held_out)
+    return found
+
+
+def find_test_in_train(gold: Mapping[str, Gold]) -> list[Finding]:
+    """Look for gold whose train split holds its test split, as where a file was renamed or appended.
+
+    Prompts show gold train, and curation learns from it: what comes of that has seen the test set. Some
+    corpora repeat a few sentences, which gates and methods leave out.
+
+    Args:
+        gold: Gold data by the code of its language.
+    """
+    found = []
+    for code, data in gold.items():
+        train = {_key(example.tokens) for example in data.splits.get("train", ())}
+        test = data.splits.get("test", ())
+        shared = sum(_key(example.tokens) in train for example in test)
+        if test and shared >= _LARGEST_SHARE_IN_TRAIN * len(test):
+            found.append(
+                Finding(
+                    CONTAMINATION,
+                    f"gold of {code}: {shared:,} of {len(test):,} sentences of test stand in train, too",
+                    "Give gold train without the sentences of gold test, then generate and build again: what "
+                    "was shown in prompts comes back in answers.",
+                )
+            )
     return found
 
 

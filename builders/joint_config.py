@@ -7,7 +7,7 @@ another's test split, or in another's gold.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from itertools import chain
@@ -32,6 +32,7 @@ from .duplicates import PRIORITY, DuplicatesGate
 from .gates import run_gates
 from .label_columns import LabelColumns
 from .parquet import TableWriter, datapoint_features, open_table, provenance_features
+from .quoting import Quoting
 from .rejects import Rejects, open_rejects
 from .row_tally import SAMPLES, RowTally
 from .vocabulary import Vocabulary
@@ -73,6 +74,7 @@ class JointBuild:
         described: What the manifest says of the configs that it joins, by their names.
         gold: Gold data by language code.
         max_shard_bytes: How large a file of the dataset may get.
+        advance: Told how many rows of these configs were read, and how many they hold.
     """
 
     def __init__(
@@ -82,16 +84,23 @@ class JointBuild:
         gold: Mapping[str, Gold],
         *,
         max_shard_bytes: int,
+        advance: Callable[[int, int], object],
     ) -> None:
         self._joint = joint
         self._described = {config.name: described[config.name] for config in joint.joined}
         self._labels = joint_labels([config["labels"] for config in self._described.values()])
         self._max_shard_bytes = max_shard_bytes
+        self._advance = advance
+        self._rows = sum(
+            split["examples"] for config in self._described.values() for split in config["splits"].values()
+        )
+        self._rows_read = 0
         self._vocabulary = Vocabulary(())
         self._duplicates = DuplicatesGate()
         # No prompt is looked at again: what it showed is in the gold that is.
         gold_of_all = _united([gold[config.language.code] for config in joint.joined])
         self._contamination = ContaminationGate(gold_of_all, seeds_from={})
+        self._quoting = Quoting(gold_of_all.splits, self._labels.names)
         self._gates = (("duplicates", self._duplicates), ("contamination", self._contamination))
 
     def run(self, folder: Path, rejects_path: Path) -> dict[str, Any]:
@@ -108,6 +117,7 @@ class JointBuild:
         left_out: dict[str, str] = {}
         waterfalls: dict[str, Waterfall] = {}
         features = provenance_features()
+        self._advance(self._rows_read, self._rows)
         with ExitStack() as stack:
             readers = {
                 config.language.code: stack.enter_context(
@@ -143,10 +153,14 @@ class JointBuild:
                 step: sum(waterfall[step].kept for waterfall in waterfalls.values())
                 for step in (JOINED, "published")
             },
-            "waterfall": {split: waterfalls[split].as_json() for split in SPLITS if split in waterfalls},
-            "contamination": {
-                kind: counts for kind, counts in self._contamination.counts.items() if kind != _SEED_COPIES
+            "waterfall": {
+                split: self._quoting.waterfall(waterfalls[split].as_json())
+                for split in SPLITS
+                if split in waterfalls
             },
+            "contamination": self._quoting.contamination(
+                {kind: of for kind, of in self._contamination.counts.items() if kind != _SEED_COPIES}
+            ),
             "provenance": {"files": provenance.files},
             "rejects": rejects.lines,
         }
@@ -164,7 +178,8 @@ class JointBuild:
         for step in _STEPS:
             waterfall[step]
         self._duplicates.begin_split(split)
-        tallies = {code: RowTally(LabelColumns(self._labels), self._labels.names) for code in readers}
+        columns = LabelColumns(self._labels)
+        tallies = {code: RowTally(columns, self._labels.names, self._quoting) for code in readers}
         name = split_shards(self._joint.name, split)
         with open_table(folder, name, joint_features(self._labels), self._max_shard_bytes) as rows:
             for code, reader in readers.items():
@@ -178,6 +193,8 @@ class JointBuild:
                     provenance.write(origins.filter(is_kept))
                     tallies[code].add(kept, ids, self._vocabulary.texts)
                     self._vocabulary.make_room()
+                    self._rows_read += len(batch)
+                    self._advance(self._rows_read, self._rows)
         waterfall["published"].kept = rows.rows
         waterfall["published"].notes["without mentions"] = sum(
             tally.without_mentions for tally in tallies.values()

@@ -8,6 +8,7 @@ import numpy as np
 
 from .columns import Batch
 from .label_columns import LabelColumns
+from .quoting import Quoting
 
 SAMPLES = 3
 
@@ -18,15 +19,17 @@ class RowTally:
     Args:
         columns: The types and prefixes of the label set.
         names: Its label names.
+        quoting: Knows which rows may be samples.
 
     Attributes:
         examples: Rows.
         without_mentions: Rows whose words are all O.
     """
 
-    def __init__(self, columns: LabelColumns, names: tuple[str, ...]) -> None:
+    def __init__(self, columns: LabelColumns, names: tuple[str, ...], quoting: Quoting) -> None:
         self._columns = columns
         self._names = names
+        self._quoting = quoting
         self._tokens = 0
         self._labels = np.zeros(len(names), dtype=np.int64)
         self._samples: list[dict[str, Any]] = []
@@ -42,15 +45,14 @@ class RowTally:
         self._tokens += len(batch.tokens)
         self._labels += np.bincount(batch.tags, minlength=len(self._names))
         for wanted, samples in ((has_mention, self._samples), (~has_mention, self._plain_samples)):
-            for row in np.flatnonzero(wanted)[: SAMPLES - len(samples)].tolist():
+            for row in np.flatnonzero(wanted).tolist():
+                if len(samples) == SAMPLES:
+                    break
                 words = slice(batch.starts[row], batch.starts[row + 1])
-                samples.append(
-                    {
-                        "id": ids[row],
-                        "tokens": [texts[number] for number in batch.tokens[words].tolist()],
-                        "ner_tags": [self._names[tag] for tag in batch.tags[words].tolist()],
-                    }
-                )
+                tokens = [texts[number] for number in batch.tokens[words].tolist()]
+                if self._quoting.allows(" ".join(tokens)):
+                    tags = [self._names[tag] for tag in batch.tags[words].tolist()]
+                    samples.append({"id": ids[row], "tokens": tokens, "ner_tags": tags})
 
     def as_json(self) -> dict[str, Any]:
         """Return the keys that the manifest has for a split's rows; samples with mentions come first."""

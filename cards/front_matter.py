@@ -26,7 +26,10 @@ _LARGEST_CATEGORY = "1B<n<10B"
 
 
 def front_matter(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the keys of a card's metadata, in the order in which they are written."""
+    """Return the keys of a card's metadata, in the order in which they are written.
+
+    One whose value is None is not written, and a former card's is not kept.
+    """
     configs = manifest["configs"]
     generated = generated_configs(manifest).values()
     tags = list(dict.fromkeys(config["language"]["tag"] for config in generated))
@@ -36,8 +39,8 @@ def front_matter(manifest: Mapping[str, Any]) -> dict[str, Any]:
         "pretty_name": one_line(manifest["release"]["pretty_name"]),
         "language": languages,
         # The Hub's `language` takes codes without script or region.
-        **({"language_details": tags} if tags != languages else {}),
-        **({"license": one_line(manifest["license"])} if manifest["license"] else {}),
+        "language_details": tags if tags != languages else None,
+        "license": one_line(manifest["license"]) if manifest["license"] else None,
         "tags": ["synthetic", "synthner"],
         "annotations_creators": ["machine-generated"],
         "language_creators": _language_creators(generated),

@@ -16,7 +16,8 @@ def rendered_card(metadata: Mapping[str, Any], body: str, existing: str | None) 
     """Put a card together.
 
     Args:
-        metadata: The keys of its front matter.
+        metadata: The keys of its front matter. One whose value is None is left out, also where the card as it
+            is now has it.
         body: The generated part.
         existing: The card as it is now. What people wrote outside its generated part is kept, and so are
             metadata keys that are not generated.
@@ -25,8 +26,9 @@ def rendered_card(metadata: Mapping[str, Any], body: str, existing: str | None) 
         DataError: If the existing card's front matter or marks are broken.
     """
     kept = kept_text(existing)
-    all_of_it = {**metadata, **{key: value for key, value in kept.metadata.items() if key not in metadata}}
-    return f"---\n{as_yaml(all_of_it)}---\n{kept.before}{BEGIN}\n\n{body}\n\n{END}{kept.after}"
+    generated = {key: value for key, value in metadata.items() if value is not None}
+    of_people = {key: value for key, value in kept.metadata.items() if key not in metadata}
+    return f"---\n{as_yaml(generated | of_people)}---\n{kept.before}{BEGIN}\n\n{body}\n\n{END}{kept.after}"
 
 
 def template(name: str, filters: Mapping[str, Callable[..., object]]) -> jinja2.Template:

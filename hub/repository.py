@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import sys
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from ..schema.errors import PublishError
 
@@ -34,11 +36,23 @@ UPLOAD_AT_ONCE = 1_000_000_000
 _PATIENCE = 60.0
 
 _SEND_AGAIN = "Publish again later: what was uploaded is not sent twice."
+_NOT_THE_HUB = (
+    "Something between here and the Hub may want a login, or HF_ENDPOINT may be another server's address. "
+    "Then publish again."
+)
 _TRUST = (
     "Check HF_OIDC_RESOURCE, the job's permission `id-token: write`, and the trusted publishers in the "
     "repository's settings."
 )
 _LOG_IN = "Log in with `hf auth login`, or set HF_TOKEN to a token that may write here."
+
+_SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_OIDC_ID_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
+# What is shorter is no secret, and may be part of any word.
+_SHORTEST_SECRET = 8
+# Tokens by their look, what signs an address, and who an address is asked as.
+_LOOKS_SECRET = re.compile(
+    r"hf_[\w.-]+|\beyJ[\w-]+\.[\w.-]+|(?<=[Bb]earer )\S+|(?<=\w)\?[^\s'\"]*=[^\s'\"]*|(?<=://)[^\s/@]+(?=@)"
+)
 
 
 class TransientError(PublishError):
@@ -158,8 +172,9 @@ class Repository:
     def __init__(
         self, name: str, *, repo_type: RepoType = "dataset", upload_at_once: int = UPLOAD_AT_ONCE
     ) -> None:
-        from huggingface_hub import HfApi
+        from huggingface_hub import HfApi, constants
 
+        _check_address(constants.ENDPOINT)
         token = again(lambda: _token(name))
         if token is not None and not (token.isascii() and token.isprintable() and " " not in token):
             raise PublishError(
@@ -446,6 +461,8 @@ def hub_errors(where: str) -> Iterator[None]:
         yield
     except PublishError:
         raise
+    except json.JSONDecodeError as error:
+        raise _not_the_hub(where) from error
     except Exception as error:
         explained = explain(error, where)
         if explained is None:
@@ -465,7 +482,8 @@ def explain(error: BaseException, where: str) -> PublishError | None:
         link = link.__cause__ or link.__context__
     if isinstance(error, RuntimeError | ConnectionError | TimeoutError):
         # Xet has no errors of its own.
-        return TransientError(f"the transfer failed: {_short(error)}", where=where, hint=_SEND_AGAIN)
+        message = f"the transfer failed: {without_secrets(error)}"
+        return TransientError(message, where=where, hint=_SEND_AGAIN)
     return None
 
 
@@ -477,14 +495,17 @@ def _explain(error: BaseException, where: str) -> PublishError | None:
         return _of_status(error, where)
     if isinstance(error, errors.LocalTokenNotFoundError):
         return _not_accepted(where)
+    if isinstance(error, httpx2.TooManyRedirects):
+        return _not_the_hub(where)
     is_unreachable = isinstance(error, errors.LocalEntryNotFoundError) and error.__cause__ is None
     if isinstance(error, httpx2.TransportError) or is_unreachable:
-        return TransientError(f"the Hub cannot be reached: {_short(error)}", where=where, hint=_SEND_AGAIN)
+        message = f"the Hub cannot be reached: {without_secrets(error)}"
+        return TransientError(message, where=where, hint=_SEND_AGAIN)
     for kind, message, hint in (
         (errors.OfflineModeIsEnabled, "HF_HUB_OFFLINE is set", "Unset it to publish."),
         (errors.GatedRepoError, "the repository is gated, and this token has no access", _LOG_IN),
         (errors.HFValidationError, "this is no name of a repository", "Write organisation/name."),
-        (errors.OIDCError, _short(error), _TRUST),
+        (errors.OIDCError, without_secrets(error), _TRUST),
     ):
         if isinstance(error, kind):
             return PublishError(message, where=where, hint=hint)
@@ -495,7 +516,7 @@ def _of_status(error: errors.HfHubHTTPError, where: str) -> PublishError:
     from huggingface_hub.errors import RepositoryNotFoundError
 
     status = error.response.status_code
-    message = _short(error.server_message or error)
+    message = without_secrets(error.server_message or error)
     if status == 401:
         return _not_accepted(where)
     if isinstance(error, RepositoryNotFoundError):
@@ -514,6 +535,10 @@ def _of_status(error: errors.HfHubHTTPError, where: str) -> PublishError:
     return PublishError(f"the Hub refuses: {message}", where=where, hint="Mend that, and publish again.")
 
 
+def _not_the_hub(where: str) -> TransientError:
+    return TransientError("what answers is not the Hub", where=where, hint=_NOT_THE_HUB)
+
+
 def _not_accepted(where: str) -> PublishError:
     from huggingface_hub import get_token
 
@@ -521,10 +546,41 @@ def _not_accepted(where: str) -> PublishError:
     return PublishError(message, where=where, hint=_LOG_IN)
 
 
-def _short(error: object) -> str:
-    """Return an error's text without what is nobody's business: tokens, and what signs an address."""
+def without_secrets(error: object) -> str:
+    """Return an error's text in one line without what is nobody's business, whoever wrote it there.
+
+    That is this process's tokens, what looks like a token, and what signs an address or logs in to it.
+    """
     text = " ".join(str(error).split()) or type(error).__name__
-    return re.sub(r"\bhf_\w+|(?<=\w)\?[^\s'\"]*=[^\s'\"]*", "…", text)[:300]
+    for secret in _own_secrets():
+        text = text.replace(secret, "…")
+    return _LOOKS_SECRET.sub("…", text)[:300]
+
+
+def _own_secrets() -> list[str]:
+    """Return the tokens of this process that can be had without asking anybody, the longest first."""
+    from huggingface_hub import get_token
+
+    known = {part for name in _SECRETS for part in os.environ.get(name, "").split()}
+    if not os.environ.get("HF_OIDC_RESOURCE"):
+        known.add(get_token() or "")
+    return sorted((secret for secret in known if len(secret) >= _SHORTEST_SECRET), key=len, reverse=True)
+
+
+def _check_address(endpoint: str) -> None:
+    """Refuse an address that no Hub has; one that logs in by itself would keep the token from being sent."""
+    try:
+        address = urlsplit(endpoint)
+        is_one = address.scheme in ("http", "https") and bool(address.hostname) and address.port != 0
+        logs_in = "@" in address.netloc
+    except ValueError:
+        is_one = logs_in = False
+    if logs_in or not is_one:
+        raise PublishError(
+            "the address of the Hub holds a user or a password" if logs_in else "this is no address of a Hub",
+            where="HF_ENDPOINT",
+            hint="Unset it, or write https://, the server and nothing else; tokens go into HF_TOKEN.",
+        )
 
 
 def _in_groups(additions: Sequence[CommitOperationAdd], most_bytes: int) -> list[list[CommitOperationAdd]]:

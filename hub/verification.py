@@ -14,7 +14,7 @@ from ..schema.errors import DataError, PublishError
 from ..schema.manifest import is_joint, listed_files, read_manifest
 from ..schema.methods import has_soft_labels
 from .folder import sha256_of
-from .repository import TransientError, explain
+from .repository import TransientError, explain, without_secrets
 
 if TYPE_CHECKING:
     from datasets import Features
@@ -237,7 +237,7 @@ def _cause(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
     lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    return without_secrets(lines[0] if lines else type(error).__name__)
 
 
 @contextmanager

@@ -2,11 +2,8 @@
 
 import gzip
 import json
-import os
-import pty
 import re
 import shutil
-import subprocess
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -29,8 +26,8 @@ from synthner.schema.example import Example
 from synthner.schema.iob2 import violations
 from synthner.schema.validation import first_error
 
-from .command_line import SCRIPT, environment
 from .curation_sentences import LABELS, relabelled, sentences, write
+from .terminal import on_a_terminal
 from .tiny_encoder import save_tiny_encoder
 
 CONFIG = "en_mock"
@@ -78,6 +75,13 @@ WITHOUT_MENTIONS = relabelled(SOUND, lambda tags: ["O"] * len(tags))
 
 
 def _build(folder: Path, responses: dict[str, list[Example]], *, generator: str = "curation: true") -> dict:
+    _write_release(folder, responses, generator)
+    release = read_release(folder)
+    generate(release)
+    return build(release)
+
+
+def _write_release(folder: Path, responses: dict[str, list[Example]], generator: str) -> None:
     folder.mkdir(exist_ok=True)
     for split, examples in GOLD.items():
         write(folder / f"gold-{split}.jsonl", examples)
@@ -106,9 +110,6 @@ generators:
 """,
         encoding="utf-8",
     )
-    release = read_release(folder)
-    generate(release)
-    return build(release)
 
 
 def _datapoint(example: Example) -> dict[str, Any]:
@@ -276,8 +277,11 @@ def test_a_loss_is_shown_with_its_reason_and_a_repair_before_and_after(curated):
     dropped = {line["id"]: line for line in _dropped(folder)}
 
     for name in ("repeats", "language"):
-        for example in steps[name]["examples"]:
-            id_, _, rest = example.partition(": ")
+        examples = [example.partition(": ") for example in steps[name]["examples"]]
+        # One that is much like a sentence of held-out gold is named and not quoted.
+        quoted = [(id_, rest) for id_, _, rest in examples if rest != dropped[id_]["reason"]]
+        assert quoted
+        for id_, rest in quoted:
             assert rest.startswith(dropped[id_]["reason"] + ": ")
             assert dropped[id_]["tokens"][0] in rest.removeprefix(dropped[id_]["reason"])
     for example in steps["repairs: types"]["examples"]:
@@ -361,27 +365,11 @@ def test_the_agreement_of_a_former_build_does_not_stay(tmp_path):
 def test_another_process_builds_the_same_files_and_tells_a_terminal_what_is_curated(curated, tmp_path):
     folder = shutil.copytree(curated[0], tmp_path / "copy")
     (folder / "dataset" / "manifest.json").unlink()
-    terminal, stderr = pty.openpty()
-    process = subprocess.Popen(
-        [SCRIPT, "build", folder, "--json"],
-        env=environment(TERM="xterm", COLUMNS="120"),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=stderr,
-    )
-    os.close(stderr)
-    shown = b""
-    try:
-        while more := os.read(terminal, 4096):
-            shown += more
-    except OSError:  # how Linux says that the other end is closed
-        pass
-    stdout, _ = process.communicate(timeout=60)
-    os.close(terminal)
+    shown = on_a_terminal("build", folder, "--json")
 
-    assert process.returncode == 0
-    assert f"Curating {CONFIG}".encode() in shown
-    assert json.loads(stdout)["configs"]
+    assert shown.status == 0
+    assert f"Curating {CONFIG}" in shown.terminal
+    assert json.loads(shown.stdout)["configs"]
     assert _files(folder / "dataset").items() >= _files(curated[0] / "dataset").items()
 
 
@@ -521,11 +509,39 @@ def test_a_config_that_curation_leaves_nothing_of_is_refused(tmp_path):
     assert not (tmp_path / "dataset").exists()
 
 
+def test_an_example_of_a_loss_holds_no_part_of_a_held_out_sentence(tmp_path):
+    held_out, sound = GOLD["test"][0], SOUND[0]
+    longer = Example("", (*held_out.tokens, *sound.tokens), (*held_out.ner_tags, *sound.ner_tags))
+
+    manifest = _build(tmp_path, {"train": [longer, _with_one_more_word(longer), *SOUND[1:]]})
+
+    steps = {step["name"]: step for step in manifest["configs"][CONFIG]["curation"]["steps"]}
+    assert (steps["repeats"]["lost"], steps["held-out"]["lost"]) == (1, 0)
+    [example] = steps["repeats"]["examples"]
+    assert not {word.partition("/")[0] for word in example.split()} & set(longer.tokens)
+
+
 def test_gold_without_mentions_is_refused(tmp_path, monkeypatch):
     monkeypatch.setitem(GOLD, "train", relabelled(GOLD["train"], lambda tags: ["O"] * len(tags)))
 
     with pytest.raises(DataError, match="gold train has no mention"):
         _build(tmp_path, {"train": SOUND})
+
+
+def test_gold_without_mentions_is_refused_before_another_config_is_curated(tmp_path):
+    _write_release(tmp_path, {"train": SOUND}, "curation: true")
+    write(tmp_path / "plain.jsonl", relabelled(GOLD["train"], lambda tags: ["O"] * len(tags)))
+    path = tmp_path / "release.yaml"
+    other = "  nl: {labels: [LOC, PER], gold: {files: {train: plain.jsonl}, license: cc0-1.0}}\n"
+    path.write_text(path.read_text("utf-8").replace("generators:", f"{other}generators:"), encoding="utf-8")
+    release = read_release(path)
+    generate(release)
+    curated = []
+
+    with pytest.raises(DataError, match="gold train has no mention") as refused:
+        build(release, curating=curated.append)
+
+    assert (refused.value.where, curated) == ("nl_mock", [])
 
 
 def test_train_that_no_datapoint_reaches_is_not_curated(tmp_path):

@@ -117,6 +117,19 @@ def test_languages_are_codes_and_their_details_tags(manifest):
     assert data.multilinguality == ["multilingual"]
 
 
+def test_what_a_former_card_generated_is_not_taken_for_what_people_wrote(manifest):
+    manifest["configs"]["yor_gpt4"]["language"]["tag"] = "sr-Latn"
+    former = render_dataset_card(manifest).replace("tags:", "thumbnail: yes.png\ntags:", 1)
+    assert {"license", "language_details"} <= data_of(former).to_dict().keys()
+
+    manifest["configs"]["yor_gpt4"]["language"]["tag"] = "yo"
+    manifest |= {"license": None, "license_problem": "none is known"}
+    metadata = data_of(render_dataset_card(manifest, former)).to_dict()
+
+    assert not {"license", "language_details"} & metadata.keys()
+    assert metadata["thumbnail"] == "yes.png"
+
+
 def test_a_dataset_without_a_licence_says_so(manifest):
     manifest |= {"license": None, "license_from": None, "license_problem": "gold of two kinds | mixed"}
     card = render_dataset_card(manifest)

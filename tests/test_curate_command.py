@@ -162,6 +162,7 @@ def test_files_that_are_the_same_are_wrong_usage(folder):
 
 def test_an_unknown_id_is_a_clear_error(folder):
     assert "no sentence has the id `nobody`" in refused(*command("--explain", "nobody"), folder=folder)
+    assert not (folder / "out.jsonl").exists(), "everything was curated before"
 
 
 def test_training_and_scoring_agree(with_folds):

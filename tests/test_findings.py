@@ -2,9 +2,10 @@
 
 import pytest
 
-from synthner.builders.findings import find_obstacles, refuse_obstacles
+from synthner.builders.findings import find_obstacles, find_test_in_train, refuse_obstacles
 from synthner.schema.errors import PublishError
 from synthner.schema.example import Example
+from synthner.sources.gold import GoldSource, load_gold
 from synthner.tests.built_dataset import ROWS, manifest_of, write_dataset
 
 FILE = "yor_gpt4/train-00000-of-00001.parquet"
@@ -49,6 +50,29 @@ def test_a_sentence_of_gold_test_is_found_whatever_its_case_and_punctuation(tmp_
     assert (finding.name, finding.message) == (
         "contamination",
         f"{FILE}: 1 rows are sentences of gold test, first 0",
+    )
+
+
+@pytest.mark.parametrize(
+    ("train", "message"),
+    [
+        (2, "gold of da: 2 of 2 sentences of test stand in train, too"),
+        (1, "gold of da: 1 of 2 sentences of test stand in train, too"),
+        (0, None),
+    ],
+    ids=["all of it", "half of it", "nothing of it"],
+)
+def test_gold_test_under_the_name_of_train_is_found(tmp_path, train, message):
+    of_test = ["Ebbe\tB-PER\nsover\tO\n", "Ruth\tB-PER\nsynger\tO\n"]
+    (tmp_path / "test.conll").write_text("\n".join(of_test), encoding="utf-8")
+    of_train = ["Liva\tB-PER\nler\tO\n", *(each.upper().replace("\t", " ") for each in of_test[:train])]
+    (tmp_path / "train.conll").write_text("\n".join(of_train).replace("\t", " "), encoding="utf-8")
+    files = {split: tmp_path / f"{split}.conll" for split in ("train", "test")}
+
+    found = find_test_in_train({"da": load_gold(GoldSource(files=files), "da")})
+
+    assert [(finding.name, finding.message) for finding in found] == (
+        [("contamination", message)] if message else []
     )
 
 

@@ -29,6 +29,7 @@ from synthner.tests.command_line import files_in
 from synthner.tests.grid_release import results_in, run_here
 from synthner.tests.hub_publishing import change_release
 from synthner.tests.in_process import done, refused
+from synthner.tests.terminal import on_a_terminal
 
 pytest_plugins = ["synthner.tests.publishing_fixtures"]
 
@@ -356,6 +357,25 @@ def test_the_same_answers_give_the_same_bytes_and_nothing_is_built_twice(copy, b
     (copy / "work/build.json").unlink()
     done("build", copy, folder=copy)
     assert files_in(copy / "dataset") == before == files_in(built / "dataset")
+
+
+def test_what_watches_a_build_is_told_of_the_rows_that_are_joined(tmp_path):
+    heard = []
+    _built(_write(tmp_path), joining=lambda *told: heard.append(told))
+
+    names, read, of = zip(*heard, strict=True)
+    assert set(names) == {JOINT}
+    assert list(read) == sorted(read)
+    assert (read[0], read[-1]) == (0, 15)
+    assert set(of) == {15}
+
+
+def test_a_terminal_shows_a_bar_of_the_rows_that_are_joined(copy):
+    (copy / "work/build.json").unlink()
+    shown = on_a_terminal("build", copy)
+
+    assert shown.status == 0
+    assert re.search(rf"Joining {JOINT}.*15/15.*rows/s", shown.terminal)
 
 
 def test_a_joint_config_that_is_taken_out_leaves_nothing_behind(copy):

@@ -73,6 +73,21 @@ def test_copies_of_held_out_sentences_name_their_split():
     assert near_copies(config, held_out) == {1: "test", 2: "validation"}
 
 
+@pytest.mark.parametrize(
+    ("held_out", "text"),
+    [
+        ("แม่น้ำ สาย เก่า ไหล ผ่าน เมือง", "แ ม่ น้ำ ส า ย เ ก่ า ไ ห ล ผ่ า น เ มื อ ง"),
+        ("古い 水車小屋 は 五月 に 売ら れ た", "古 い 水 車 小 屋 は 五 月 に 売 ら れ た 。"),
+        ("The old mill in Solby was sold", "T he ol d mi ll in So l by w as sol d"),
+        ("The old mill in Solby was sold", "TheoldmillinSolbywassold"),
+    ],
+    ids=["Thai", "Japanese", "pieces of words", "no blanks"],
+)
+def test_a_copy_is_one_however_it_is_cut_into_words(held_out, text):
+    config = sentences("Liv sings", text)
+    assert near_copies(config, {"test": sentences(held_out)}) == {1: "test"}
+
+
 def test_nothing_held_out_is_no_copy():
     assert near_copies(sentences("Liv sings"), {}) == {}
 

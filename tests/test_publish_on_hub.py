@@ -386,6 +386,38 @@ def test_a_dataset_that_changed_since_it_was_built_is_not_published(publisher, r
     assert not publisher.api.repo_exists(repository, repo_type="dataset")
 
 
+@pytest.mark.parametrize(
+    ("variant", "of_another", "message"),
+    [
+        ("base", "one config", "da_config1 is not in release.yaml any more"),
+        ("one config", "base", "da_config1 is not built"),
+    ],
+    ids=["taken out", "new"],
+)
+def test_a_release_that_has_other_configs_than_were_built_is_not_published(
+    publisher, release, repository, variant, of_another, message
+):
+    generators = json.loads((release(of_another) / "release.yaml").read_text(encoding="utf-8"))["generators"]
+    folder = release(variant)
+    change_release(folder, generators=generators)
+
+    error = publisher.refused(folder)
+
+    assert message in error
+    assert "Run `synthner build`, then publish." in error
+    assert not publisher.api.repo_exists(repository, repo_type="dataset")
+
+
+def test_a_gold_file_under_the_name_of_another_keeps_a_release_back(publisher, release, repository):
+    folder = release("one config")
+    shutil.copy(folder / "gold-test.conll", folder / "gold.conll")
+
+    error = publisher.refused(folder)
+
+    assert "4 of 4 sentences of test stand in train, too [contamination]" in error
+    assert not publisher.api.repo_exists(repository, repo_type="dataset")
+
+
 def test_nothing_built_says_to_build(publisher, release):
     folder = release("base")
     shutil.rmtree(folder / "dataset")

@@ -15,6 +15,7 @@ from ...schema.labels import LabelSet
 from ...sources.files import write_atomically
 from ...sources.readers import read_examples
 from ...sources.report import Report
+from ..rejects import shown
 from .curate import Curation, StepOutcome, curate
 from .found_sentences import TAGS, find_sentences, findings_on_reading
 from .judges import Judge
@@ -64,7 +65,7 @@ class CurateOutcome:
         for example, verdict in zip(self.data, self.verdicts, strict=True):
             if example.id == id_:
                 return _history(example, verdict)
-        raise DataError(f"no sentence has the id `{id_}`", hint="Ids are in the data and in the rejects.")
+        raise DataError(f"no sentence has the id `{shown(id_)}`")
 
 
 def curate_file(

@@ -82,6 +82,30 @@ class FoundSentences:
         return verdicts
 
 
+def check_id(data: Path, id_: str) -> None:
+    """Make sure that a sentence of a file has an id, before anything that takes long.
+
+    Args:
+        data: Sentences, in any format that is read.
+        id_: The id.
+
+    Raises:
+        DataError: If none has it, or the file cannot be read.
+    """
+    first = None
+    for example in read_examples(data, labels=_NUMBERS_AS_TEXTS):
+        if example.id == id_:
+            return
+        first = first or example.id
+    raise DataError(
+        f"no sentence has the id `{shown(id_)}`",
+        where=str(data),
+        hint=f"The first one has the id `{shown(first)}`."
+        if first
+        else "It holds none with one tag a token.",
+    )
+
+
 def find_sentences(data: Path, gold: TrainingData, report: Report) -> FoundSentences:
     """Read synthetic sentences, and tags that are no IOB2 tags as what they mean, where that is known.
 

@@ -72,6 +72,9 @@ def near_copies(
 ) -> dict[int, str]:
     """Find the examples that nearly repeat a sentence of held-out data.
 
+    What has the same letters and digits repeats it, however it is cut into words: where words are not written
+    apart, two tokenisations of a sentence may share no 4-gram.
+
     Args:
         examples: Synthetic examples.
         held_out: Gold validation, test or any other data, by the name of its split.
@@ -89,10 +92,15 @@ def near_copies(
     index = _Index([example for _, example in sentences], threshold, len(number_of_key))
     for number, own in enumerate(keys):
         index.add(number, map(number_of_key.__getitem__, own))
+    first_with: dict[str, int] = {}
+    for number, (_, example) in enumerate(sentences):
+        first_with.setdefault(_letters(example), number)
     found = {}
     for number, example in enumerate(examples):
         known = filter(number_of_key.__contains__, bands.keys(example).tolist())
-        first = index.first_like(example, map(number_of_key.__getitem__, known))
+        alike = index.first_like(example, map(number_of_key.__getitem__, known))
+        same = first_with.get(_letters(example))
+        first = min((place for place in (alike, same) if place is not None), default=None)
         if first is not None:
             found[number] = sentences[first][0]
     return found
@@ -223,6 +231,11 @@ class _Index:
 def _text(example: Example) -> str:
     """Return the text that is compared; where it has neither letters nor digits, the tokens as they are."""
     return " ".join(filter(None, map(normalised, example.tokens))) or " ".join(example.tokens)
+
+
+def _letters(example: Example) -> str:
+    """Return what is the same however a text is cut into words; of one without letters, the tokens."""
+    return "".join(map(normalised, example.tokens)) or "\n".join(example.tokens)
 
 
 @lru_cache(maxsize=_TEXTS_TO_REMEMBER)

@@ -1,0 +1,113 @@
+"""What publishing says where something else than a Hub answers, and what it must never say: a token."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+
+import pytest
+from huggingface_hub import HfApi, constants
+
+from synthner.hub.repository import Repository, TransientError, hub_errors, without_secrets
+from synthner.schema.errors import PublishError
+
+_OF_ANOTHER_KIND = "s3cr3t/of+another~kind"
+
+
+@contextmanager
+def server(answer: Callable[[BaseHTTPRequestHandler], tuple[int, str, bytes]]) -> Iterator[str]:
+    """Serve one answer to every call: its status, its type, and its bytes, given the call."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, kind, body = answer(self)
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Location", self.path)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as served:
+        Thread(target=served.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{served.server_port}"
+        served.shutdown()
+
+
+def error_of(endpoint: str) -> PublishError:
+    with pytest.raises(PublishError) as caught, hub_errors("acme/names"):
+        HfApi(endpoint=endpoint).repo_info("acme/names", repo_type="dataset")
+    return caught.value
+
+
+@pytest.mark.parametrize("status", [400, 403, 500])
+def test_a_token_that_the_server_repeats_is_not_shown(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    monkeypatch.setenv("HF_TOKEN", _OF_ANOTHER_KIND)
+    monkeypatch.delenv("HF_OIDC_RESOURCE", raising=False)
+
+    def repeat_token(call: BaseHTTPRequestHandler) -> tuple[int, str, bytes]:
+        message = f"who is {call.headers['Authorization'].removeprefix('Bearer ')}?"
+        return status, "application/json", json.dumps({"error": message}).encode()
+
+    with server(repeat_token) as endpoint:
+        error = error_of(endpoint)
+    assert "who is …?" in error.message
+    assert _OF_ANOTHER_KIND not in f"{error.message}{error.where}{error.hint}"
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("401 for url https://ada:pa55word@hub.test/api", "pa55word"),
+        ("GET https://cdn.test/file?X-Signature=abcdef", "abcdef"),
+        ("token=my_hf_AbCdEf.gh-ij is revoked", "AbCdEf.gh-ij"),
+        ("Authorization: Bearer 0123abcd was sent", "0123abcd"),
+        ("subject eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.c2lnbmVk expired", "eyJzdWIiOiJhIn0"),
+    ],
+    ids=["password in an address", "signature", "token of the Hub", "bearer", "token of a CI job"],
+)
+def test_what_looks_like_a_secret_is_not_shown(text: str, secret: str) -> None:
+    shown = without_secrets(text)
+    assert secret not in shown
+    assert text.split(maxsplit=1)[0].split("=", maxsplit=1)[0] in shown
+
+
+def test_an_ordinary_message_is_shown_as_it_is() -> None:
+    message = (
+        'Invalid metadata in README.md: "license" must be one of [mit, cc0-1.0] (see https://hf.co/docs)'
+    )
+    assert without_secrets(message) == message
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(200, "text/html"), (302, "text/html")], ids=["a page", "redirects for ever"]
+)
+def test_a_page_that_wants_a_login_is_named_for_what_it_is(status: int, kind: str) -> None:
+    with server(lambda _: (status, kind, b"<html>Welcome to our wireless network</html>")) as endpoint:
+        error = error_of(endpoint)
+    assert isinstance(error, TransientError)
+    assert error.message == "what answers is not the Hub"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "message"),
+    [
+        ("huggingface.co", "no address of a Hub"),
+        ("ftp://huggingface.co", "no address of a Hub"),
+        ("https://huggingface.co:99999", "no address of a Hub"),
+        ("https://ada:pa55word@huggingface.co", "holds a user or a password"),
+    ],
+    ids=["no scheme", "another scheme", "no port", "a password"],
+)
+def test_an_address_that_no_hub_has_is_refused(
+    monkeypatch: pytest.MonkeyPatch, endpoint: str, message: str
+) -> None:
+    monkeypatch.setattr(constants, "ENDPOINT", endpoint)
+    with pytest.raises(PublishError, match=message) as caught:
+        Repository("acme/names")
+    assert caught.value.where == "HF_ENDPOINT"
+    assert "pa55word" not in str(caught.value)
