@@ -1,7 +1,8 @@
-# Two commands matter: `make quickstart` and `make test`. Both set up everything they need.
+# Two commands matter: `make quickstart` and `make test`. Each sets up what it needs.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+CORE := $(VENV)/.installed-core
 INSTALLED := $(VENV)/.installed
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/*/.github/workflows/*.yml)
 
@@ -9,11 +10,17 @@ WORKFLOWS := $(wildcard .github/workflows/*.yml examples/*/.github/workflows/*.y
 
 install: $(INSTALLED)
 
-$(INSTALLED): pyproject.toml
+# What `pip install synthner` brings, which is all that the quickstart needs. Quieter than --quiet: setuptools warns of
+# every editable installation.
+$(CORE): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "synthner needs Python 3.11 or newer; set PYTHON=… to point at one")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install -qq --editable .
+	touch $@
+
+$(INSTALLED): $(CORE)
+	$(BIN)/python -m pip install -qq --editable '.[dev]'
 	mkdir -p $(VENV)/typing && ln -sfn ../.. $(VENV)/typing/synthner
 	touch $@
 
@@ -67,7 +74,7 @@ $(VLLM)/.installed: $(INSTALLED)
 	$(VLLM)/bin/python -m pip install --quiet --editable '.[ray]'
 	touch $@
 
-quickstart: $(INSTALLED)
+quickstart: $(CORE)
 	$(BIN)/synthner run examples/quickstart
 
 clean:

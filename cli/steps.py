@@ -1,11 +1,15 @@
-"""Steps that several commands take: asking, and building. Nothing heavy is imported until it is needed."""
+"""Steps that several commands take: asking, building, and publishing to a folder.
+
+Nothing heavy is imported until it is needed.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import console
-from .console import building
+from .console import building, publishing
 from .console import generation as console_generation
 
 if TYPE_CHECKING:
@@ -33,7 +37,9 @@ def build_dataset(release: Release) -> dict[str, Any]:
         split.planned for config in generation_status(release).values() for split in config.splits.values()
     )
     with building.BuildProgress(calls) as progress:
-        manifest = build(release, advance=progress.advance, curating=progress.curating)
+        manifest = build(
+            release, advance=progress.advance, curating=progress.curating, joining=progress.joining
+        )
     write_card(release.dataset)
     return manifest
 
@@ -47,3 +53,27 @@ def show_plan(release: Release, only: tuple[str, ...], as_json: bool) -> None:
         console.print_json(plan.as_json())
     else:
         console_generation.print_plan(plan)
+
+
+def publish_to(release: Release, folder: Path, as_json: bool) -> dict[str, Any]:
+    """Publish to a folder and load back; return what was done, and print it unless JSON is wanted."""
+    from ..cards.dataset_card import card_to_publish
+    from ..hub.folder import check_target, publish_to_folder
+    from ..hub.verification import verify_folder
+    from ..schema.manifest import CARD
+
+    outcome = None
+    if folder.resolve() != release.dataset.resolve():
+        check_target(release.dataset, folder)
+        card = card_to_publish(release.dataset, folder / CARD)
+        outcome = publish_to_folder(release.dataset, folder, card)
+    verified = verify_folder(folder)
+    if not as_json:
+        publishing.print_published(folder, outcome, verified)
+    return {
+        "folder": str(folder.resolve()),
+        "written": list(outcome.written) if outcome else [],
+        "unchanged": list(outcome.unchanged) if outcome else [],
+        "removed": list(outcome.removed) if outcome else [],
+        "configs": {config.name: dict(config.examples) for config in verified},
+    }

@@ -101,6 +101,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
     if close:
         return f"Did you mean `{close[0]}`?"
+    if not names:
+        return "There is none here."
     return "Known here: " + ", ".join(f"`{name}`" for name in names) + "."
 
 

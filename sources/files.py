@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gzip
+import hashlib
 import io
 import os
 import secrets
@@ -160,6 +161,25 @@ def _decode(data: bytearray, path: Path, number: int, report: Report | None) -> 
             report.add("CRLF line end", file=path, line=line, count=carriage_returns)
         text = text.replace("\r\n", "\n")
     return text
+
+
+def file_hash(path: Path) -> str:
+    """Return the sha256 of a file as it is stored, packed or not.
+
+    Raises:
+        DataError: If it cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except FileNotFoundError as error:
+        raise DataError(
+            "there is no such file",
+            where=str(path),
+            hint="Paths in release.yaml are relative to that file.",
+        ) from error
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror or error}", where=str(path)) from error
 
 
 @contextmanager

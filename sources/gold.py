@@ -14,6 +14,7 @@ from ..schema.labels import LabelSet
 from ..schema.validation import nearest
 from .checks import Checker, problems_of_token
 from .corpora import Corpus, corpus
+from .files import file_hash
 from .hub import SPLIT_NAMES, read_hub
 from .readers import read_sentences
 from .report import Report
@@ -158,7 +159,7 @@ def _open_files(files: Mapping[str, Path], labels: LabelSet | None) -> _Opened:
     digest = sha256()
     for split, path in ordered.items():
         digest.update(f"{split}\0".encode())
-        digest.update(_file_hash(path))
+        digest.update(bytes.fromhex(file_hash(path)))
 
     def reader(path: Path) -> Callable[[Report], Iterator[Sentence]]:
         return lambda report: read_sentences(path, labels=labels, report=report)
@@ -191,21 +192,6 @@ def _open_hub(source: GoldSource, known: Corpus | None, language_code: str) -> _
         known=known,
         hub=name,
     )
-
-
-def _file_hash(path: Path) -> bytes:
-    digest = sha256()
-    try:
-        with path.open("rb") as stream:
-            while chunk := stream.read(1 << 20):
-                digest.update(chunk)
-    except FileNotFoundError as error:
-        raise DataError(
-            "there is no such file", where=str(path), hint="Paths in release.yaml are relative to that file."
-        ) from error
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", where=str(path)) from error
-    return digest.digest()
 
 
 def _checked(

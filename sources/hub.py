@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..schema.errors import DataError, on_one_line
+from .hub_errors import gated_on_the_hub, hub_errors, unknown_to_the_hub
 from .report import Report
 from .sentences import Sentence, unique_ids
 from .tables import ROWS_A_BATCH, read_batches
@@ -99,12 +100,16 @@ def read_hub(name: str, *, config: str | None = None, revision: str | None = Non
             reached, or has none of our splits.
     """
     import datasets
+    from datasets import config as settings_of_datasets
 
     where = name + (f" ({config})" if config else "") + (f" at {revision}" if revision else "")
-    with _hub_errors(where):
+    with _dataset_errors(where):
         if Path(name).is_dir():
             commit, license_ = _content_hash(Path(name)), None
-            loaded = datasets.load_dataset(name, config)
+            # `datasets` knows a folder with a card by its name and card alone, and would give the rows of
+            # before where files changed, or those of another folder.
+            cache = Path(settings_of_datasets.HF_DATASETS_CACHE) / "folders" / commit.removeprefix("sha256:")
+            loaded = datasets.load_dataset(name, config, cache_dir=str(cache))
         else:
             commit, license_ = _resolve(name, revision)
             # The parquet copy has no card that names configs: each is a folder.
@@ -154,46 +159,17 @@ def _content_hash(folder: Path) -> str:
 
 
 @contextmanager
-def _hub_errors(where: str) -> Iterator[None]:
-    """Turn what `datasets` and `huggingface_hub` raise into errors that say what to do."""
-    import httpx2
+def _dataset_errors(where: str) -> Iterator[None]:
+    """Turn what `datasets` and the Hub's client raise into errors that say what to do."""
     from datasets.exceptions import DatasetNotFoundError, DatasetsError
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HfHubHTTPError,
-        HFValidationError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
 
     try:
-        yield
-    except GatedRepoError as error:
-        raise DataError(
-            "the dataset is gated",
-            where=where,
-            hint="Ask for access on its page on the Hub, then log in with `hf auth login`.",
-        ) from error
-    except RevisionNotFoundError as error:
-        raise DataError(
-            "the dataset has no such revision", where=where, hint="Name a commit, tag or branch of it."
-        ) from error
-    except (RepositoryNotFoundError, DatasetNotFoundError) as error:
-        raise DataError(
-            "the Hub has no such dataset, or you may not see it",
-            where=where,
-            hint="Check the spelling `organisation/name`; for a private dataset log in with `hf auth login`.",
-        ) from error
-    except HFValidationError as error:
-        raise DataError(
-            f"this is no dataset id: {error}", where=where, hint="Write `organisation/name`."
-        ) from error
-    except (httpx2.TransportError, ConnectionError, TimeoutError, HfHubHTTPError) as error:
-        raise DataError(
-            f"the Hub cannot be reached, and the dataset is not in the cache: {_without_example(error)}",
-            where=where,
-            hint="Check the connection and that HF_HUB_OFFLINE is not set, or give `files`.",
-        ) from error
+        with hub_errors("dataset", where, instead="give `files`"):
+            yield
+    except DatasetNotFoundError as error:
+        # `datasets` keeps no more than a text of what the Hub answered.
+        answer = gated_on_the_hub if "is a gated dataset" in str(error) else unknown_to_the_hub
+        raise answer("dataset", where) from error
     except RuntimeError as error:
         if "scripts are no longer supported" not in str(error):
             raise
@@ -203,8 +179,5 @@ def _hub_errors(where: str) -> Iterator[None]:
             hint=f"Its parquet copy may be at `revision: {PARQUET_REVISION}`.",
         ) from error
     except (DatasetsError, OSError, ValueError) as error:
-        raise DataError(f"the dataset cannot be loaded: {_without_example(error)}", where=where) from error
-
-
-def _without_example(error: Exception) -> str:
-    return on_one_line(error).split(" Example of usage", 1)[0]
+        said = on_one_line(error).split(" Example of usage", 1)[0]
+        raise DataError(f"the dataset cannot be loaded: {said}", where=where) from error

@@ -20,6 +20,7 @@ from .sentences import Sentence
 
 if TYPE_CHECKING:
     import pyarrow
+    import pyarrow.parquet
 
 ROWS_A_BATCH = 1000
 
@@ -38,11 +39,7 @@ def read_parquet(
     Raises:
         DataError: If it is no parquet file, lacks the columns, or has integer tags without names.
     """
-    import pyarrow
-    import pyarrow.parquet
-
-    with _seekable(stream) as seekable, _arrow_errors(path, "parquet"):
-        file = pyarrow.parquet.ParquetFile(seekable)
+    with open_parquet(stream, path) as file:
         schema = file.schema_arrow
         columns = _columns(schema, path)
         needed = [name for name in columns if name]
@@ -66,19 +63,51 @@ def read_arrow(
     Raises:
         DataError: As `read_parquet` does.
     """
+    with open_arrow(stream, path) as (schema, batches):
+        yield from read_batches(batches, schema, path, tag_names, report)
+
+
+@contextmanager
+def open_parquet(stream: io.BufferedReader, path: Path) -> Iterator[pyarrow.parquet.ParquetFile]:
+    """Open a parquet file, gzipped or not.
+
+    Args:
+        stream: What `open_bytes` gave.
+        path: The file's name in errors.
+
+    Raises:
+        DataError: If it is none or, while it is read in the `with` block, is damaged.
+    """
+    import pyarrow.parquet
+
+    with _seekable(stream) as seekable, _arrow_errors(path, "parquet"):
+        yield pyarrow.parquet.ParquetFile(seekable)
+
+
+@contextmanager
+def open_arrow(
+    stream: io.BufferedReader, path: Path
+) -> Iterator[tuple[pyarrow.Schema, Iterable[pyarrow.RecordBatch]]]:
+    """Open an Arrow file or Arrow stream, gzipped or not: its schema, and its batches as a stream.
+
+    Args:
+        stream: What `open_bytes` gave.
+        path: The file's name in errors.
+
+    Raises:
+        DataError: As `open_parquet` does.
+    """
     import pyarrow
 
     with _seekable(stream) as seekable, _arrow_errors(path, "Arrow"):
-        if seekable.read(6) == b"ARROW1":
-            seekable.seek(0)
+        is_file = seekable.read(6) == b"ARROW1"
+        seekable.seek(0)
+        if is_file:
             file = pyarrow.ipc.open_file(seekable)
-            batches: Iterable[Any] = (file.get_batch(index) for index in range(file.num_record_batches))
-            schema = file.schema
+            yield file.schema, (file.get_batch(index) for index in range(file.num_record_batches))
         else:
-            seekable.seek(0)
             batches = pyarrow.ipc.open_stream(seekable)
-            schema = batches.schema
-        yield from read_batches(batches, schema, path, tag_names, report)
+            yield batches.schema, batches
 
 
 def read_batches(

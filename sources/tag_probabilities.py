@@ -8,18 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..schema.errors import DataError
+from .files import CHUNK, open_bytes
 from .hub import read_hub
 from .hub_reference import hub_reference
+from .readers import recognise_format
 from .rows import ID_COLUMNS, TAG_COLUMNS, first_present
-from .tables import ROWS_A_BATCH, class_names
+from .tables import ROWS_A_BATCH, class_names, open_arrow, open_parquet
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow
+    import pyarrow.parquet
     from numpy.typing import NDArray
 
 COLUMN = "tag_probabilities"
-_PARQUET = b"PAR1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,44 +38,41 @@ class TagProbabilities:
 
 
 def read_tag_probabilities(path: Path) -> TagProbabilities | None:
-    """Read the probabilities of labels in a parquet file or in a split on the Hub; None where there are none.
+    """Read the probabilities of labels in a table; None where there are none, or the file is text.
 
     Args:
-        path: The file, or a split on the Hub (`hub_reference`).
+        path: A parquet or Arrow file, plain or gzipped, or a split on the Hub (`hub_reference`).
 
     Raises:
         DataError: If the column holds anything else, rows have no ids, or the file cannot be read.
     """
-    import pyarrow
-
     if (reference := hub_reference(path)) is not None:
         data = read_hub(reference.name, config=reference.config, revision=reference.revision)
         data.check_split(reference.split)
         rows = data.splits[reference.split]
         tables: Any = rows.with_format("arrow").iter(ROWS_A_BATCH)
         return _read(rows.features.arrow_schema, tables, str(path))
-    try:
-        with path.open("rb") as stream:
-            if stream.read(len(_PARQUET)) != _PARQUET:
-                return None
-        import pyarrow.parquet
-
-        with pyarrow.parquet.ParquetFile(path) as file:
-            return _read(file.schema_arrow, _tables(file), str(path))
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror or error}", where=str(path)) from error
-    except pyarrow.ArrowException as error:
-        raise DataError(f"the parquet file cannot be read: {error}", where=str(path)) from error
+    with open_bytes(path) as stream:
+        format_ = recognise_format(path, stream.peek(CHUNK))
+        if format_ == "parquet":
+            with open_parquet(stream, path) as file:
+                return _read(file.schema_arrow, _tables(file), str(path))
+        if format_ == "arrow":
+            with open_arrow(stream, path) as (schema, batches):
+                return _read(schema, batches, str(path))
+    return None
 
 
-def _tables(file: Any) -> Iterator[pyarrow.Table]:
+def _tables(file: pyarrow.parquet.ParquetFile) -> Iterator[pyarrow.Table]:
     # Other columns are not read; which one has the ids is known from the schema.
     columns = [name for name in file.schema_arrow.names if name in (*ID_COLUMNS, COLUMN)]
     for group in range(file.num_row_groups):
         yield file.read_row_group(group, columns=columns)
 
 
-def _read(schema: pyarrow.Schema, tables: Iterable[pyarrow.Table], where: str) -> TagProbabilities | None:
+def _read(
+    schema: pyarrow.Schema, tables: Iterable[pyarrow.Table | pyarrow.RecordBatch], where: str
+) -> TagProbabilities | None:
     if COLUMN not in schema.names:
         return None
     tags, ids = first_present(TAG_COLUMNS, schema.names), first_present(ID_COLUMNS, schema.names)

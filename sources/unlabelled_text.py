@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from hashlib import sha256
 from itertools import chain, islice
 from pathlib import Path
 
 from ..schema.errors import DataError
 from ..schema.labels import LabelSet
 from .conll import recognise_layout
-from .files import CHUNK, open_bytes, text_lines
+from .files import CHUNK, file_hash, open_bytes, text_lines
 from .hub_reference import PREFIX
 from .jsonl import LONGEST_LINE
 from .readers import read_sentences, recognise_format
@@ -80,20 +79,7 @@ def content_hash(path: Path) -> str | None:
     """
     if path.as_posix().startswith(PREFIX):
         return None
-    digest = sha256()
-    try:
-        with path.open("rb") as stream:
-            while chunk := stream.read(CHUNK):
-                digest.update(chunk)
-    except FileNotFoundError as error:
-        raise DataError(
-            "there is no such file",
-            where=str(path),
-            hint="Paths in release.yaml are relative to that file.",
-        ) from error
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror or error}", where=str(path)) from error
-    return digest.hexdigest()
+    return file_hash(path)
 
 
 def _of_text(lines: Iterable[tuple[int, str]], known: Collection[str]) -> Iterator[UnlabelledSentence]:
@@ -148,4 +134,4 @@ def is_conll(lines: list[str], path: Path) -> bool:
     fields = [layout.split(line) for line in lines if line.strip() and not line.startswith("#")]
     tags = [layout.tag_of(each) for each in fields if len(each) == layout.columns]
     labelled = sum(is_label(tag) or first_of_several(tag) is not None for tag in tags)
-    return labelled >= _LABELLED_LINES * len(fields)
+    return labelled > 0 and labelled >= _LABELLED_LINES * len(fields)

@@ -5,10 +5,13 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
+from synthner import cli
 from synthner.tests import command_line
 from synthner.tests.command_line import files_in
 from synthner.tests.in_process import done, refused
@@ -20,6 +23,7 @@ HEAVY += ("langcodes", "regex", "jinja2", "sqlite3", "asyncio")
 COMMANDS = (
     *("init", "clusters", "generate", "build", "validate", "publish", "status", "run"),
     *("salvage", "curate", "score", "train", "tag", "align", "project", "methods", "study"),
+    *("evaluate", "report", "push-model"),
 )
 PUBLISHED = {"swa_gpt4": {"train": 94, "validation": 28}, "swa_swap": {"train": 54}}
 
@@ -53,6 +57,18 @@ def test_every_command_explains_itself_and_its_json(tmp_path, command):
     assert "Print one JSON object on stdout." in text
     if "[RELEASE]" in text:
         assert "RELEASE is a release.yaml or its folder" in " ".join(text.split())
+
+
+def options_of(command: click.Command) -> Iterator[click.Option]:
+    if isinstance(command, click.Group):
+        for each in command.commands.values():
+            yield from options_of(each)
+    yield from (each for each in command.params if isinstance(each, click.Option))
+
+
+def test_every_option_is_explained():
+    for option in options_of(cli.synthner):
+        assert option.help, option.opts
 
 
 def test_the_way_from_nothing_to_a_published_dataset(tmp_path):
@@ -189,6 +205,7 @@ def test_a_stage_without_the_one_before_names_that(release, command, message):
     [
         (("init", "."), "the folder is not empty"),
         (("generate", "--config", "swa_gpt"), "Did you mean `swa_gpt4`?"),
+        (("tag", "--generator", "gpt4", "-o", "there.conll"), "There is none here."),
         (("validate", "--labels", "PER,LOC"), "without --format and --labels"),
         (("validate", "release.yaml", "gold/train.conll"), "a release is checked by itself"),
         (("validate", "gold/train.conll", "--labels", "PER,LOC"), "--labels: a label set begins with `O`"),

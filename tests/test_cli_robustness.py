@@ -1,11 +1,17 @@
 """The command line where things go wrong around it: kills, full disks, other locales, closed outputs."""
 
+import fcntl
 import json
+import os
+import pty
 import resource
 import shutil
 import signal
+import struct
 import subprocess
+import termios
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -85,6 +91,29 @@ def limited(*arguments: str, folder: Path, largest_file: int) -> subprocess.Comp
         preexec_fn=limit,
         check=False,
     )
+
+
+def on_terminal(*arguments: str, folder: Path, columns: int, **variables: str) -> str:
+    """Run the command on a terminal so many columns wide, and return what that is sent."""
+    ours, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    inherited = {name: value for name, value in environment().items() if name not in ("NO_COLOR", "COLUMNS")}
+    process = subprocess.Popen(
+        [SCRIPT, *arguments],
+        cwd=folder,
+        env={**inherited, "TERM": "xterm", **variables},
+        stdout=its,
+        stderr=its,
+    )
+    os.close(its)
+    sent = b""
+    # The terminal ends with an error when nobody writes to it any more.
+    with suppress(OSError):
+        while more := os.read(ours, 65536):
+            sent += more
+    os.close(ours)
+    process.wait(timeout=60)
+    return sent.decode()
 
 
 def test_ctrl_c_says_how_to_go_on_and_loses_nothing(tmp_path, server):
@@ -302,6 +331,26 @@ def test_a_c_locale(tmp_path):
         "validate", "gold/train.conll", "gold/dev.conll", folder=folder, **ascii_only
     ).stdout
     assert "`Ọláyẹmí` (B-ENÌYÀN)" in found
+
+
+def test_a_narrow_terminal_cuts_no_name_and_no_number(built):
+    shown = on_terminal("generate", "--dry-run", folder=built, columns=40)
+
+    assert "gpt-4.1-2025-04-14" in shown
+    assert "characters" in shown
+    assert "…" not in shown.partition("The first prompt")[0]
+
+
+@pytest.mark.parametrize(
+    ("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)], ids=["as it is", "NO_COLOR"]
+)
+def test_errors_have_colours_unless_nobody_wants_them(tmp_path, variables, coloured):
+    shown = on_terminal("status", folder=tmp_path, columns=80, **variables)
+
+    assert ("\x1b[31m" in shown) == coloured
+    assert "there is no such file" in shown
+    headings = on_terminal("methods", folder=tmp_path, columns=80, **variables)
+    assert ("\x1b[" in headings) == coloured
 
 
 @pytest.mark.parametrize(

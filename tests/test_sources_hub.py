@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from synthner.schema.errors import DataError
 from synthner.schema.labels import LabelSet
 from synthner.sources.gold import GoldSource, load_gold
 from synthner.sources.hub import read_hub
+from synthner.tests.loopback_clients import api_for, run_clients
 
 NAMES = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
 CARD = """---
@@ -55,6 +57,20 @@ def dataset(tmp_path: Path) -> Path:
     write_split(folder / "swa/train-0.parquet", [["Asha"]], [[1]], NAMES)
     (folder / "README.md").write_text(CARD, encoding="utf-8")
     return folder
+
+
+def test_rows_of_a_folder_that_changed_or_of_one_by_the_same_name_are_its_own(dataset: Path, tmp_path: Path):
+    def words(folder: Path) -> list[list[str]]:
+        return [list(each.tokens) for each in read_hub(str(folder), config="yor").sentences("validation")]
+
+    assert words(dataset) == [["in", "Èkó"]]
+    write_split(dataset / "yor/dev-0.parquet", [["Abuja"]], [[3]], NAMES)
+    assert words(dataset) == [["Abuja"]]
+    other = tmp_path / "other" / dataset.name
+    shutil.copytree(dataset, other)
+    write_split(other / "yor/dev-0.parquet", [["Ibadan"]], [[3]], NAMES)
+    assert words(other) == [["Ibadan"]]
+    assert words(dataset) == [["Abuja"]]
 
 
 def test_a_dataset_is_read_by_config_and_split(dataset: Path):
@@ -110,7 +126,7 @@ def test_a_dataset_without_our_splits_is_an_error(tmp_path: Path):
 
 
 def test_a_name_that_is_no_id_is_an_error():
-    with pytest.raises(DataError, match="no dataset id"):
+    with pytest.raises(DataError, match="neither a folder nor the id of a dataset"):
         read_hub("one/two/three")
 
 
@@ -136,3 +152,67 @@ def test_a_dataset_out_of_reach_says_what_to_do(tmp_path: Path):
     assert outcome.stdout.startswith("masakhane/masakhaner2 (yor) at refs/convert/parquet: the Hub cannot be")
     assert "HF_HUB_OFFLINE" in outcome.stdout
     assert outcome.stderr == ""
+
+
+ASK = {
+    "dataset": """
+        from synthner.sources.hub import read_hub
+        ask = lambda name, revision: read_hub(name, revision=revision)
+    """,
+    "model": """
+        from synthner.sources.model_downloads import downloaded_model
+        ask = lambda name, revision: downloaded_model(name, revision, ["*.json"])
+    """,
+}
+SAY = """
+        import json
+        from synthner.schema.errors import DataError
+        try:
+            ask(*ASKED)
+        except DataError as error:
+            print(json.dumps(str(error)))
+    """
+
+
+@pytest.mark.parametrize("kind", ["dataset", "model"])
+@pytest.mark.parametrize(
+    ("asked", "settings", "said"),
+    [
+        pytest.param(
+            ("acme/nmaes", None),
+            {},
+            "acme/nmaes: the Hub has no such {kind}, or you may not see it\nCheck the spelling",
+            id="no such name",
+        ),
+        pytest.param(
+            ("acme/names", None),
+            {"visibility": "private"},
+            "acme/names: the Hub has no such {kind}, or you may not see it\nCheck the spelling "
+            "`organisation/name`; for a private {kind} log in with `hf auth login`.",
+            id="private",
+        ),
+        pytest.param(
+            ("acme/names", None),
+            {"gated": "manual"},
+            "acme/names: the {kind} is gated\nAsk for access",
+            id="gated",
+        ),
+        pytest.param(
+            ("acme/names", "v9"),
+            {},
+            "acme/names at v9: the {kind} has no such revision\nName a commit",
+            id="no such revision",
+        ),
+    ],
+)
+def test_what_the_hub_does_not_give_is_said(loopback_hub, tmp_path, kind, asked, settings, said):
+    api = api_for(loopback_hub, loopback_hub.add_user("ada", organizations=["acme"]))
+    api.create_repo("acme/names", repo_type=kind)
+    row = b'{"tokens": ["Ada"], "ner_tags": ["B-PER"]}'
+    api.upload_file(path_or_fileobj=row, path_in_repo="a.json", repo_id="acme/names", repo_type=kind)
+    if settings:
+        api.update_repo_settings("acme/names", repo_type=kind, **settings)
+
+    code = (ASK[kind] + SAY).replace("ASKED", repr(asked))
+
+    assert run_clients(loopback_hub, None, tmp_path, code).startswith(said.format(kind=kind))

@@ -16,6 +16,7 @@ from synthner.schema.example import Example
 from synthner.schema.labels import LabelSet
 from synthner.sources.readers import read_examples
 from synthner.sources.report import Report
+from synthner.sources.tag_probabilities import read_tag_probabilities
 
 LABELS = LabelSet.of_types(["PER", "LOC"])
 NAMES = {"tokens": ["Ada", "sings"], "ner_tags": ["B-PER", "O"]}
@@ -142,6 +143,7 @@ TABLES = {
     "sliced": pa.concat_tables([table(STRINGS), table(STRINGS)]).slice(3),
     "dictionary": table(STRINGS.cast(pa.list_(pa.dictionary(pa.int32(), pa.string())))),
 }
+KINDS = ["parquet", "parquet.gz", "arrow", "arrow.gz", "stream", "stream.gz"]
 EXPECTED = [
     Example("a", ("Ada", "sings"), ("B-PER", "O")),
     Example("b", ("no",), ("O",)),
@@ -164,7 +166,7 @@ def write_table(folder: Path, content: pa.Table, kind: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("kind", ["parquet", "parquet.gz", "arrow", "arrow.gz", "stream", "stream.gz"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", TABLES)
 def test_tables_are_read_whatever_their_types(tmp_path: Path, name: str, kind: str):
     assert read(write_table(tmp_path, TABLES[name], kind)) == (EXPECTED, {})
@@ -175,6 +177,25 @@ def test_integer_tags_of_a_table_need_names_from_somewhere(tmp_path: Path):
     assert read(path, LABELS) == (EXPECTED, {})
     with pytest.raises(DataError, match="--labels"):
         read(path)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_probabilities_of_labels_are_read_from_every_kind_of_table(tmp_path: Path, kind: str):
+    sure, unsure = [0.0, 1.0, 0.0], [0.5, 0.25, 0.25]
+    rows = {"a": [sure, unsure], "b": [unsure], "c": [unsure, sure]}
+    content = table(pa.array([[1, 0], [0], [0, 1]]), class_label(["O", "B-PER", "I-PER"], "List"))
+    content = content.append_column("tag_probabilities", pa.array(list(rows.values())))
+
+    found = read_tag_probabilities(write_table(tmp_path, content, kind))
+
+    assert found is not None
+    assert found.labels == ("O", "B-PER", "I-PER")
+    assert {id_: probabilities.tolist() for id_, probabilities in found.of_row.items()} == rows
+
+
+def test_files_of_text_have_no_probabilities_of_labels(tmp_path: Path):
+    row = {**NUMBERS, "tag_probabilities": [[0.75, 0.25], [0.5, 0.5]]}
+    assert read_tag_probabilities(write_jsonl(tmp_path, row)) is None
 
 
 def test_a_tables_own_names_count_more_than_those_given(tmp_path: Path):

@@ -48,6 +48,11 @@ def test_text_whose_lines_have_a_word_that_is_a_label_is_text(tmp_path):
     assert len(read(tmp_path / "a.txt")) == 4
 
 
+def test_text_whose_every_line_begins_as_a_comment_does_is_text(tmp_path):
+    (tmp_path / "a.txt").write_text("# O gato\n# O rato\n", encoding="utf-8")
+    assert read(tmp_path / "a.txt") == [("1", "# O gato"), ("2", "# O rato")]
+
+
 def test_jsonl_has_tokens_or_text(tmp_path):
     rows = [
         {"id": "x", "tokens": ["Bo's", "hus."], "ner_tags": [1, 0]},

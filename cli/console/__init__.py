@@ -18,7 +18,6 @@ import click
 from ...schema.errors import SynthnerError
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.progress import Progress
     from rich.table import Table
 
@@ -26,9 +25,19 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 
-# A table that is piped or logged must not be folded at 80 columns.
-WIDTH_WITHOUT_TERMINAL = 160
+WIDEST_TABLE = 10_000
 
+# Columns of tables that hold numbers.
+_OF_NUMBERS = frozenset(
+    {
+        *("precision", "recall", "F1", "gold", "predicted", "correct"),
+        *("calls", "answered", "to ask", "datapoints", "characters", "planned", "failed", "published"),
+        *("prompt tokens", "answer tokens", "cost", "kept", "lost", "entities", "projected", "cells"),
+    }
+)
+# Columns of tables that hold whole sentences, or nearly so: these are broken into lines.
+_OF_SENTENCES = frozenset({"how it is known", "labels repaired", "dropped because"})
+_LONGEST_LINE = 40
 
 # JSON leaves these as they are, and some terminals obey them.
 _FURTHER_CONTROLS = re.compile("[\x7f-\x9f]")
@@ -44,6 +53,11 @@ def prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def styles() -> bool | None:
+    """Say whether output has colours: False where NO_COLOR asks for none, None for what suits the output."""
+    return False if os.environ.get("NO_COLOR") else None
 
 
 def counted(count: int, unit: str) -> str:
@@ -65,7 +79,7 @@ def print_json(value: Any) -> None:
 
 def print_error(error: SynthnerError) -> None:
     """Print an error on stderr: where, what, and on a line of its own what to do."""
-    click.secho("Error: ", fg="red", bold=True, nl=False, err=True)
+    click.secho("Error: ", fg="red", bold=True, nl=False, err=True, color=styles())
     click.echo(str(error), err=True)
 
 
@@ -115,50 +129,28 @@ def _nowhere() -> TextIO:
 
 
 def new_table(*columns: str) -> Table:
-    """Return an empty table; columns of numbers are aligned to the right."""
+    """Return an empty table; names and numbers stay whole, and numbers are aligned to the right."""
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD)
-    numeric = {
-        "precision",
-        "recall",
-        "F1",
-        "gold",
-        "predicted",
-        "correct",
-        "calls",
-        "answered",
-        "to ask",
-        "datapoints",
-        "characters",
-        "planned",
-        "failed",
-        "published",
-        "kept",
-        "lost",
-        "cells",
-        "done",
-        "running",
-        "waiting",
-        "sentences",
-        "prompt tokens",
-        "answer tokens",
-        "cost",
-    }
     for column in columns:
-        table.add_column(column, justify="right" if column in numeric else "left")
+        justify = "right" if column in _OF_NUMBERS else "left"
+        sentences = column in _OF_SENTENCES
+        table.add_column(
+            column, justify=justify, no_wrap=not sentences, max_width=_LONGEST_LINE if sentences else None
+        )
     return table
 
 
 def print_table(table: Table) -> None:
-    """Print a table on stdout."""
-    _stdout().print(table)
+    """Print a table on stdout.
 
-
-def _stdout() -> Console:
+    On a terminal that is too narrow its lines run over: of names that are cut off, two could look the same.
+    """
     from rich.console import Console
 
-    return Console(
-        markup=False, highlight=False, width=None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL
-    )
+    console = Console(markup=False, highlight=False)
+    unlimited = console.options.update(width=WIDEST_TABLE)
+    console.width = max(console.width, console.measure(table, options=unlimited).maximum)
+    console.print(table)

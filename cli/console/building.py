@@ -42,17 +42,19 @@ def print_release_validation(
 
 
 class BuildProgress:
-    """Shows on a terminal's stderr how `build` goes: a bar of the calls read, and what is being curated."""
+    """Shows on a terminal's stderr how `build` goes: a bar of the calls read, and what is being curated.
+
+    A joint config has a bar of its own, of the rows that it joins.
+    """
 
     def __init__(self, calls: int) -> None:
         self._calls = calls
         self._bars: Progress | None = None
+        self._joint = ""
 
     def __enter__(self) -> Self:
         if sys.stderr.isatty():
-            self._bars = progress_bars("calls")
-            self._task = self._bars.add_task("Building", total=self._calls)
-            self._bars.start()
+            self._show("calls", "Building", self._calls)
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -68,3 +70,18 @@ class BuildProgress:
         """A config is being curated, for which no call is read."""
         if self._bars:
             self._bars.update(self._task, description=f"Curating {config}")
+
+    def joining(self, config: str, read: int, rows: int) -> None:
+        """So many of the rows that a joint config joins were read."""
+        if self._bars is None:
+            return
+        if config != self._joint:
+            self._joint = config
+            self._bars.stop()
+            self._show("rows", f"Joining {config}", rows)
+        self._bars.update(self._task, completed=read)
+
+    def _show(self, unit: str, description: str, total: int) -> None:
+        self._bars = progress_bars(unit)
+        self._task = self._bars.add_task(description, total=total)
+        self._bars.start()

@@ -56,8 +56,10 @@ def print_score(score: Score) -> None:
         table.add_row(name, *_figures(figures), "", "", "")
     for name, figures in score.per_type.items():
         counts = (figures.gold, figures.predicted, figures.correct)
-        table.add_row(name, *_figures(figures), *(f"{count:,}" for count in counts))
+        table.add_row(_printable(name), *_figures(figures), *(f"{count:,}" for count in counts))
     print_table(table)
+    if not any(figures.gold for figures in score.per_type.values()):
+        click.echo("Gold has no mention: there is nothing to find, and every figure is 0.", err=True)
 
 
 def print_trained(outcome: TrainOutcome) -> None:
@@ -75,6 +77,11 @@ def print_trained(outcome: TrainOutcome) -> None:
         )
     if outcome.synthetic is not None:
         click.echo(f"Recipe: {combination.recipe}.")
+
+
+def _printable(name: str) -> str:
+    """Return a name from a file as one that does nothing to a terminal."""
+    return "".join(sign if sign.isprintable() else f"\\u{ord(sign):04x}" for sign in name)
 
 
 def _figures(figures: Figures | TypeFigures) -> tuple[str, str, str]:
