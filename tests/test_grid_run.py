@@ -19,6 +19,7 @@ from synthner.evaluation.grid.run_cell import run_cell
 from synthner.evaluation.grid.running import DONE, Report
 from synthner.evaluation.recipes import train_on_gold
 from synthner.evaluation.scoring import score
+from synthner.evaluation.seen_mentions import seen_mentions
 from synthner.schema.example import Example
 from synthner.tests import command_line
 from synthner.tests.command_line import SCRIPT, finish, start
@@ -84,6 +85,28 @@ def test_a_crf_is_trained_as_by_the_recipe_gold_only(tmp_path):
     slowly = train_on_gold(train.examples).tag(each.tokens for each in test)
     expected = score([each.ner_tags for each in test], slowly, types=data.types("en"))
     assert outcome.result["scores"]["per_type"] == expected.as_json()["per_type"]
+
+
+def test_names_that_stand_in_data_that_was_left_out_are_not_seen(tmp_path):
+    described = {
+        "sources": {"noise": {"train": "noise.jsonl"}},
+        "settings": ["gold+synthetic"],
+        "sizes": [40],
+    }
+    release = write_grid(tmp_path, {**described, "seeds": 1})
+    _, data = planned_grid(release)
+    test = data.test("en").examples
+    write(tmp_path / "noise.jsonl", [Example(e.id, e.tokens, ("B-PER",) * len(e.tokens)) for e in test])
+    plan, data = planned_grid(release)
+    (cell,) = plan.cells
+    result = run_cell(cell, data).result
+    assert result["combination"]["recipe"] == "gold only"
+    gold, noise = cell_data(cell.cell, data).train
+    tags = [each.ner_tags for each in test]
+    in_gold, in_both = (
+        seen_mentions(each, test, tags) for each in (gold.examples, gold.examples + noise.examples)
+    )
+    assert result["scores"]["seen"]["gold"] == in_gold.seen.gold < in_both.seen.gold
 
 
 def test_what_is_done_is_not_run_again_and_the_status_says_so(tmp_path):
@@ -264,11 +287,20 @@ def test_collapsed_runs_are_flagged_and_repeated_once_where_that_is_wanted(tmp_p
     assert "seed 2, again for seed 0: F1 0.000, which is a collapse" in ended.stderr
     assert "5 of 5 cells done, 5 collapsed, 2 repeated." in ended.stdout
     # With all sentences nothing is drawn: a repetition would be the same run.
-    repeated = {
-        (result["cell"]["size"], result["cell"]["seed"], result["cell"]["retry_of"])
+    tests_invariance = {
+        (result["cell"]["size"], result["cell"]["seed"], result["cell"]["retry_of"]): (
+            result["scores"]["invariance"] is not None
+        )
         for result in results_in(tmp_path).values()
     }
-    assert repeated == {(10, 0, None), (10, 1, None), (10, 2, 0), (10, 3, 1), (30, 0, None)}
+    assert tests_invariance == {
+        (10, 0, None): True,
+        (10, 1, None): False,
+        # What repeats the run that tests it takes its place.
+        (10, 2, 0): True,
+        (10, 3, 1): False,
+        (30, 0, None): True,
+    }
 
 
 def test_a_cell_that_someone_else_runs_is_left_to_them(tmp_path):
