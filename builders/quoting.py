@@ -7,12 +7,15 @@ run of its letters, or all of them where there are few.
 
 from __future__ import annotations
 
+import html
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import regex
 
+from ..generation.methods.typed_mentions import type_names
+from ..schema.accents import without_accents
 from ..schema.example import Example
 
 NOT_QUOTED = "held-out gold is not quoted"
@@ -29,8 +32,14 @@ _PART = 20
 _WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+")
 _INVISIBLE = regex.compile(r"[\p{Cf}\p{Default_Ignorable_Code_Point}]")
 _ESCAPES = regex.compile(r"(?:\\u[0-9A-Fa-f]{4})+")
+_ESCAPED_BLANKS = regex.compile(r"\\+[nrt]")
 # What stands between the words of a datapoint, however it is written.
-_BETWEEN_WORDS = frozenset(("tokens", "words", "ner", "tags", "labels", "b", "i", "o"))
+_BETWEEN_WORDS = frozenset(
+    (
+        *("token", "tokens", "word", "words", "text", "form", "id", "index", "entity", "type"),
+        *("ner", "tag", "tags", "label", "labels", "b", "i", "o"),
+    )
+)
 
 
 class Quoting:
@@ -42,8 +51,8 @@ class Quoting:
     """
 
     def __init__(self, gold: Mapping[str, Sequence[Example]], labels: Iterable[str]) -> None:
-        types = (label.partition("-")[2] for label in labels)
-        self._passed_over = _BETWEEN_WORDS.union(*(_words(type_) for type_ in types))
+        types = dict.fromkeys(label.partition("-")[2] for label in labels)
+        self._passed_over = _BETWEEN_WORDS.union(*map(_words, (*types, *type_names(types).values())))
         self._runs: set[str] = set()
         self._short: set[str] = set()
         for split in _HELD_OUT:
@@ -95,10 +104,15 @@ class Quoting:
 
 
 def _words(text: str) -> Iterator[str]:
-    r"""Yield the words of a text in one form, also of one whose letters are written as `\u00e9`."""
+    r"""Yield the words of a text in one form, also where letters are written as `\u00e9` or `&eacute;`.
+
+    Accents do not count: models often leave them out.
+    """
     plain = _ESCAPES.sub(_unescaped, text) if "\\u" in text else text
+    plain = html.unescape(_ESCAPED_BLANKS.sub(" ", plain))
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", plain).casefold())
-    yield from _WORD.findall(_INVISIBLE.sub("", folded))
+    bare = unicodedata.normalize("NFC", without_accents(_INVISIBLE.sub("", folded)))
+    yield from _WORD.findall(bare)
 
 
 def _unescaped(match: regex.Match[str]) -> str:

@@ -109,7 +109,10 @@ def render_model_card(facts: ModelFacts, existing: str | None = None) -> str:
 
 
 def model_front_matter(facts: ModelFacts) -> dict[str, Any]:
-    """Return the keys of a model card's metadata, in the order in which they are written."""
+    """Return the keys of a model card's metadata, in the order in which they are written.
+
+    One whose value is None is not written, and a former card's is not kept.
+    """
     tags = [language(code_).tag for code_ in facts.languages]
     on_hub = dict.fromkeys(origin.hub for origin in facts.origins if origin.hub)
     has_synthetic = any(origin.kind == "synthetic" for origin in facts.origins)
@@ -119,8 +122,8 @@ def model_front_matter(facts: ModelFacts) -> dict[str, Any]:
         # A model for transformers is one whose labels stand on first subwords: all others need our loader.
         "library_name": "transformers" if facts.head == "first" else "synthner",
         "pipeline_tag": TASK,
-        **({"base_model": one_line(facts.base_model)} if facts.base_model else {}),
-        **({"datasets": [one_line(name) for name in on_hub]} if on_hub else {}),
+        "base_model": one_line(facts.base_model) if facts.base_model else None,
+        "datasets": [one_line(name) for name in on_hub] or None,
         "metrics": ["f1", "precision", "recall"],
         "tags": ["named-entity-recognition", "synthner", *(["synthetic"] if has_synthetic else [])],
         "model-index": model_index(facts),

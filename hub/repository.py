@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import sys
 import time
 import warnings
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from ..schema.errors import PublishError
+from ..schema.secrecy import without_secrets
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, HfApi, errors
@@ -45,14 +45,6 @@ _TRUST = (
     "repository's settings."
 )
 _LOG_IN = "Log in with `hf auth login`, or set HF_TOKEN to a token that may write here."
-
-_SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_OIDC_ID_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
-# What is shorter is no secret, and may be part of any word.
-_SHORTEST_SECRET = 8
-# Tokens by their look, what signs an address, and who an address is asked as.
-_LOOKS_SECRET = re.compile(
-    r"hf_[\w.-]+|\beyJ[\w-]+\.[\w.-]+|(?<=[Bb]earer )\S+|(?<=\w)\?[^\s'\"]*=[^\s'\"]*|(?<=://)[^\s/@]+(?=@)"
-)
 
 
 class TransientError(PublishError):
@@ -544,27 +536,6 @@ def _not_accepted(where: str) -> PublishError:
 
     message = "the Hub does not accept this token" if get_token() else "you are not logged in to the Hub"
     return PublishError(message, where=where, hint=_LOG_IN)
-
-
-def without_secrets(error: object) -> str:
-    """Return an error's text in one line without what is nobody's business, whoever wrote it there.
-
-    That is this process's tokens, what looks like a token, and what signs an address or logs in to it.
-    """
-    text = " ".join(str(error).split()) or type(error).__name__
-    for secret in _own_secrets():
-        text = text.replace(secret, "…")
-    return _LOOKS_SECRET.sub("…", text)[:300]
-
-
-def _own_secrets() -> list[str]:
-    """Return the tokens of this process that can be had without asking anybody, the longest first."""
-    from huggingface_hub import get_token
-
-    known = {part for name in _SECRETS for part in os.environ.get(name, "").split()}
-    if not os.environ.get("HF_OIDC_RESOURCE"):
-        known.add(get_token() or "")
-    return sorted((secret for secret in known if len(secret) >= _SHORTEST_SECRET), key=len, reverse=True)
 
 
 def _check_address(endpoint: str) -> None:

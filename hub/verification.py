@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..schema.errors import DataError, PublishError
 from ..schema.manifest import is_joint, listed_files, read_manifest
 from ..schema.methods import has_soft_labels
+from ..schema.secrecy import without_secrets
 from .folder import sha256_of
-from .repository import TransientError, explain, without_secrets
+from .repository import TransientError, explain
 
 if TYPE_CHECKING:
     from datasets import Features

@@ -9,7 +9,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..schema.errors import DataError, on_one_line
+from ..schema.errors import DataError
+from ..schema.secrecy import without_secrets
+from ..schema.splits import SPLIT_NAMES
 from .hub_errors import gated_on_the_hub, hub_errors, unknown_to_the_hub
 from .report import Report
 from .sentences import Sentence, unique_ids
@@ -20,13 +22,6 @@ if TYPE_CHECKING:
 
 PARQUET_REVISION = "refs/convert/parquet"
 """The branch on which the Hub keeps a parquet copy of a dataset, also of one that was a script."""
-
-SPLIT_NAMES = {
-    "train": ("train",),
-    "validation": ("validation", "dev", "valid", "val"),
-    "test": ("test",),
-}
-"""Our splits, and what datasets call them."""
 
 
 @dataclass(frozen=True)
@@ -179,5 +174,5 @@ def _dataset_errors(where: str) -> Iterator[None]:
             hint=f"Its parquet copy may be at `revision: {PARQUET_REVISION}`.",
         ) from error
     except (DatasetsError, OSError, ValueError) as error:
-        said = on_one_line(error).split(" Example of usage", 1)[0]
+        said = without_secrets(error).split(" Example of usage", 1)[0]
         raise DataError(f"the dataset cannot be loaded: {said}", where=where) from error

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from ..schema.errors import DataError, on_one_line
+from ..schema.errors import DataError
+from ..schema.secrecy import without_secrets
+
+if TYPE_CHECKING:
+    from huggingface_hub.errors import HfHubHTTPError
 
 Kind = Literal["dataset", "model"]
 
@@ -17,13 +21,15 @@ _LOG_IN = "log in with `hf auth login`"
 def hub_errors(kind: Kind, where: str, *, instead: str) -> Iterator[None]:
     """Turn what the Hub's client raises into errors that say what to do; any other error passes.
 
+    No token gets into them.
+
     Args:
         kind: What is asked for.
         where: Which one, as errors name it.
         instead: What to do where the Hub is out of reach, and not only for now.
 
     Raises:
-        DataError: If the Hub does not have it, does not give it away, or cannot be reached.
+        DataError: If the Hub does not have it, does not give it away, refuses, or cannot be reached.
     """
     import httpx2
     from huggingface_hub.errors import (
@@ -35,7 +41,7 @@ def hub_errors(kind: Kind, where: str, *, instead: str) -> Iterator[None]:
         RevisionNotFoundError,
     )
 
-    out_of_reach = (httpx2.TransportError, HfHubHTTPError, LocalEntryNotFoundError)
+    out_of_reach = (httpx2.TransportError, LocalEntryNotFoundError, ConnectionError, TimeoutError)
     try:
         yield
     except GatedRepoError as error:
@@ -50,13 +56,18 @@ def hub_errors(kind: Kind, where: str, *, instead: str) -> Iterator[None]:
         raise unknown_to_the_hub(kind, where) from error
     except HFValidationError as error:
         raise DataError(
-            f"this is neither a folder nor the id of a {kind}: {on_one_line(error)}",
+            f"this is neither a folder nor the id of a {kind}: {without_secrets(error)}",
             where=where,
             hint="Write the path of a folder, or `organisation/name`.",
         ) from error
-    except (*out_of_reach, ConnectionError, TimeoutError) as error:
+    except HfHubHTTPError as error:
+        raise _refused(kind, where, error) from error
+    except out_of_reach as error:
+        if isinstance(error.__cause__, HfHubHTTPError):
+            # The client names an answer of the Hub a file that is not here.
+            raise _refused(kind, where, error.__cause__) from error
         raise DataError(
-            f"the Hub cannot be reached, and the {kind} is not in the cache: {on_one_line(error)}",
+            f"the Hub cannot be reached, and the {kind} is not in the cache: {without_secrets(error)}",
             where=where,
             hint=f"Check the connection and that HF_HUB_OFFLINE is not set, or {instead}.",
         ) from error
@@ -77,4 +88,25 @@ def unknown_to_the_hub(kind: Kind, where: str) -> DataError:
         f"the Hub has no such {kind}, or you may not see it",
         where=where,
         hint=f"Check the spelling `organisation/name`; for a private {kind} {_LOG_IN}.",
+    )
+
+
+def _refused(kind: Kind, where: str, error: HfHubHTTPError) -> DataError:
+    """Return the error of what the Hub answered instead of giving what was asked for."""
+    status = error.response.status_code
+    said = without_secrets(error.server_message or error)
+    if status in (401, 403):
+        return DataError(
+            f"the Hub does not let this token have the {kind}: {said}",
+            where=where,
+            hint=f"Check HF_TOKEN, or {_LOG_IN}.",
+        )
+    if status in (408, 429) or status >= 500:
+        return DataError(
+            f"the Hub answers {status}: {said}", where=where, hint="That may pass: ask again later."
+        )
+    return DataError(
+        f"the Hub refuses to give the {kind}: it answers {status}: {said}",
+        where=where,
+        hint="Check how its name and its revision are spelt, and that HF_ENDPOINT is the address of a Hub.",
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..schema.errors import DataError, on_one_line
+from ..schema.errors import DataError
+from ..schema.secrecy import without_secrets
 from .hub_errors import hub_errors
 
 
@@ -29,5 +30,5 @@ def downloaded_model(name: str, revision: str | None, files: Iterable[str]) -> P
                 name, revision=revision, allow_patterns=list(files), ignore_patterns=["*/*"]
             )
     except OSError as error:
-        raise DataError(f"the model cannot be downloaded: {on_one_line(error)}", where=where) from error
+        raise DataError(f"the model cannot be downloaded: {without_secrets(error)}", where=where) from error
     return Path(found)

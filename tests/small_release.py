@@ -10,15 +10,15 @@ PEOPLE = ("Åse Lindqvist", "Bøje Krogh", "Maja", "Søren Dam", "Ida Østergaar
 PLACES = ("Ærøskøbing", "Nørre Snede", "Thy", "Læsø")
 
 
-def gold_lines(sentences: int) -> str:
-    """Return so many different Danish sentences in CoNLL columns."""
+def gold_lines(sentences: int, first_year: int = 1900) -> str:
+    """Return so many different Danish sentences in CoNLL columns, each of a year of its own."""
     blocks = []
     for number in range(sentences):
         person, place = PEOPLE[number % len(PEOPLE)], PLACES[number // len(PEOPLE) % len(PLACES)]
         lines = [f"{word} {'I' if i else 'B'}-PER" for i, word in enumerate(person.split())]
         lines += ["flyttede O", "til O"]
         lines += [f"{word} {'I' if i else 'B'}-LOC" for i, word in enumerate(place.split())]
-        lines += ["i O", f"{1900 + number} O", ". O"]
+        lines += ["i O", f"{first_year + number} O", ". O"]
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks) + "\n"
 
@@ -29,13 +29,14 @@ def write_release(folder: Path, generators: dict[str, Any], *, gold: dict[str, i
     Args:
         folder: Where to.
         generators: As `release.yaml` holds them; what each leaves out is a seeded one on the openai engine.
-        gold: Sentences of each gold split; by default 20 in train.
+        gold: Sentences of each gold split, none of them in two; by default 20 in train.
     """
     (folder / "gold").mkdir(parents=True, exist_ok=True)
     files = {}
-    for split, sentences in (gold or {"train": 20}).items():
+    for millennium, (split, sentences) in enumerate((gold or {"train": 20}).items()):
         files[split] = f"gold/{split}.conll"
-        (folder / files[split]).write_text(gold_lines(sentences), encoding="utf-8")
+        lines = gold_lines(sentences, first_year=1900 + 1000 * millennium)
+        (folder / files[split]).write_text(lines, encoding="utf-8")
     release = {
         "name": "synth-ner",
         "seed": 11,

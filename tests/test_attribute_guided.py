@@ -39,7 +39,7 @@ from synthner.sources.gold import load_gold
 from synthner.sources.word_splitting import split_words
 from synthner.tests.chat_server import ChatServer, Received, refusal
 from synthner.tests.in_process import done
-from synthner.tests.small_release import write_release
+from synthner.tests.small_release import gold_lines, write_release
 
 TYPES = ("PER", "LOC")
 
@@ -477,14 +477,18 @@ def test_gold_that_is_tested_on_is_not_shown(tmp_path, server):
                 "openai": {"base_url": server.base_url, "concurrency": 1},
             }
         },
-        gold={"train": 6, "validation": 40, "test": 80},
+        gold={"train": 9, "validation": 40, "test": 80},
     )
+    for split in ("validation", "test"):
+        with (tmp_path / "gold" / f"{split}.conll").open("a", encoding="utf-8") as stream:
+            stream.write("\n" + gold_lines(4))
 
     generate(release)
 
     shown = " ".join(request.json["messages"][1]["content"] for request in server.received)
-    years = set(re.findall(r"\b19\d\d\b", shown))
-    assert years <= {str(1900 + number) for number in range(6)}
+    years = set(re.findall(r"\b[1-9]9\d\d\b", shown))
+    assert years
+    assert years <= {str(1904 + number) for number in range(5)}
 
 
 @pytest.mark.parametrize(

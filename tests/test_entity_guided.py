@@ -48,7 +48,7 @@ from synthner.tests.guided_model import (
     guided_release,
     is_for_entities,
 )
-from synthner.tests.small_release import PEOPLE, PLACES
+from synthner.tests.small_release import PEOPLE, PLACES, gold_lines
 
 NAMES = type_names(["PER", "LOC"])
 
@@ -606,17 +606,27 @@ def test_what_cannot_be_published_is_not_masked(tmp_path, model):
     assert not any(map(is_for_entities, model.chats))
 
 
+def test_a_gold_sentence_that_is_held_out_as_well_is_no_example(tmp_path):
+    release = guided_release(tmp_path, None, gold={"train": 20, "test": 4}, calls={"train": 10})
+    (tmp_path / "gold" / "test.conll").write_text(gold_lines(9), encoding="utf-8")
+
+    shown = " ".join(str(call.messages) for call in planned(release))
+
+    years = set(re.findall(r"\b19\d\d\b", shown))
+    assert years
+    assert years <= {str(1909 + number) for number in range(11)}
+
+
 def test_a_gold_sentence_that_a_model_knows_is_neither_masked_nor_published(tmp_path, model):
-    test = 'Person("Ida Østergaard") flyttede til Location("Læsø") i 1979 .'
+    test = 'Person("Ida Østergaard") flyttede til Location("Læsø") i 2979 .'
     model.instead = lambda messages: None if is_for_entities(messages) or not drawn(messages) else test
     release = guided_release(tmp_path, model, gold={"train": 20, "test": 80}, calls={"train": 10})
-    # So that gold train does not hold the sentence, too.
-    assert "1979" in (tmp_path / "gold" / "test.conll").read_text(encoding="utf-8")
+    assert "2979" in (tmp_path / "gold" / "test.conll").read_text(encoding="utf-8")
     generate(release)
     build(release)
 
-    assert not any(is_for_entities(messages) and "1979" in str(messages) for messages in model.chats)
-    assert not any("1979" in tokens for tokens, _ in rows(release))
+    assert not any(is_for_entities(messages) and "2979" in str(messages) for messages in model.chats)
+    assert not any("2979" in tokens for tokens, _ in rows(release))
     assert config_of(release)["contamination"]["gold_test"]["exact"] == 1
 
 

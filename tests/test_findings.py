@@ -1,5 +1,7 @@
 """What keeps a built dataset from being published, looked for in its files."""
 
+from dataclasses import replace
+
 import pytest
 
 from synthner.builders.findings import find_obstacles, find_test_in_train, refuse_obstacles
@@ -44,8 +46,15 @@ def test_a_row_that_no_gate_would_let_through_is_found(tmp_path, row, name):
     assert "synthner build" in finding.hint
 
 
-def test_a_sentence_of_gold_test_is_found_whatever_its_case_and_punctuation(tmp_path):
-    [finding] = _found(tmp_path, gold_test=GOLD_TEST)
+@pytest.mark.parametrize(
+    "first",
+    ["ADÉ", "A\u034fdé", "Adé\ufe0f", "ʼAdé"],
+    ids=["upper case", "grapheme joiner", "variation selector", "apostrophe that is a letter"],
+)
+def test_a_sentence_of_gold_test_is_found_whatever_its_case_and_punctuation(tmp_path, first):
+    gold = [replace(example, tokens=(first, *example.tokens[1:])) for example in GOLD_TEST["yor"]]
+
+    [finding] = _found(tmp_path, gold_test={"yor": gold})
 
     assert (finding.name, finding.message) == (
         "contamination",

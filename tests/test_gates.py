@@ -103,6 +103,46 @@ def test_the_normalised_form_knows_no_case_punctuation_or_composition(text, punc
     assert normalised(typed_otherwise) == normalised(text) != ""
 
 
+@pytest.mark.parametrize(
+    ("one_way", "other_way"),
+    [
+        pytest.param("Maria\ufe0f", "Maria", id="variation selector"),
+        pytest.param("Mar\u034fia", "Maria", id="grapheme joiner"),
+        pytest.param("e\u034f\u0301", "é", id="grapheme joiner before an accent"),
+        pytest.param("Sol\u3164by", "Solby", id="filler letter"),
+        pytest.param("ʼyan", "'yan", id="apostrophe of Hausa"),
+        pytest.param("sam’i", "samʼi", id="apostrophe inside"),
+        pytest.param("Keʻolu", "Keolu", id="okina"),
+        pytest.param("kaꞌan", "ka'an", id="saltillo"),
+        pytest.param("سلـــمى", "سلمى", id="stretched Arabic"),
+        pytest.param("ŉ", "'n", id="apostrophe in a letter"),
+    ],
+)
+def test_the_normalised_form_knows_nothing_that_is_typed_as_one_pleases(one_way, other_way):
+    assert normalised(one_way) == normalised(other_way) != ""
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param("కల", "కాల", id="Telugu vowel"),
+        pytest.param("ಕಲ", "ಕಲ್", id="Kannada virama"),
+        pytest.param("மன", "மனை", id="Tamil vowel"),
+        pytest.param("ගම", "ගැම", id="Sinhala vowel"),
+        pytest.param("क़लम", "कलम", id="Hindi nukta"),
+        pytest.param("مُدير", "مَدير", id="Arabic vowel points"),
+        pytest.param("סֵפֶר", "סָפַר", id="Hebrew points"),
+        pytest.param("ọkọ", "oko", id="Yoruba dots"),
+        pytest.param("òkè", "oké", id="Yoruba tones"),
+        pytest.param("ƴan", "yan", id="hooked letter of Hausa"),
+        pytest.param("น้ำ", "นำ", id="Thai tone"),
+        pytest.param("がき", "かき", id="Japanese voicing"),
+    ],
+)
+def test_the_normalised_form_keeps_words_apart_that_marks_tell_apart(one, other):
+    assert normalised(one) != normalised(other)
+
+
 def test_the_normalised_form_folds_compatibility_forms():
     assert normalised("ﬁＮ²") == "fin2"
 

@@ -9,8 +9,10 @@ from threading import Thread
 import pytest
 from huggingface_hub import HfApi, constants
 
-from synthner.hub.repository import Repository, TransientError, hub_errors, without_secrets
-from synthner.schema.errors import PublishError
+from synthner.hub.repository import Repository, TransientError, hub_errors
+from synthner.schema.errors import DataError, PublishError
+from synthner.schema.secrecy import without_secrets
+from synthner.sources.hub_errors import hub_errors as errors_of_reading
 
 _OF_ANOTHER_KIND = "s3cr3t/of+another~kind"
 
@@ -38,6 +40,12 @@ def server(answer: Callable[[BaseHTTPRequestHandler], tuple[int, str, bytes]]) -
         served.shutdown()
 
 
+def repeat_token(call: BaseHTTPRequestHandler, status: int) -> tuple[int, str, bytes]:
+    """Answer with an error that holds the token of the call."""
+    message = f"who is {call.headers['Authorization'].removeprefix('Bearer ')}?"
+    return status, "application/json", json.dumps({"error": message}).encode()
+
+
 def error_of(endpoint: str) -> PublishError:
     with pytest.raises(PublishError) as caught, hub_errors("acme/names"):
         HfApi(endpoint=endpoint).repo_info("acme/names", repo_type="dataset")
@@ -49,14 +57,39 @@ def test_a_token_that_the_server_repeats_is_not_shown(monkeypatch: pytest.Monkey
     monkeypatch.setenv("HF_TOKEN", _OF_ANOTHER_KIND)
     monkeypatch.delenv("HF_OIDC_RESOURCE", raising=False)
 
-    def repeat_token(call: BaseHTTPRequestHandler) -> tuple[int, str, bytes]:
-        message = f"who is {call.headers['Authorization'].removeprefix('Bearer ')}?"
-        return status, "application/json", json.dumps({"error": message}).encode()
-
-    with server(repeat_token) as endpoint:
+    with server(lambda call: repeat_token(call, status)) as endpoint:
         error = error_of(endpoint)
     assert "who is …?" in error.message
     assert _OF_ANOTHER_KIND not in f"{error.message}{error.where}{error.hint}"
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (400, "the Hub refuses to give the dataset: it answers 400: who is …?"),
+        (403, "the Hub does not let this token have the dataset: who is …?"),
+        (500, "the Hub answers 500: who is …?"),
+    ],
+)
+@pytest.mark.parametrize("as_a_file", [False, True], ids=["of the Hub", "named a file that is missing"])
+def test_who_only_reads_is_told_what_the_hub_answers_and_no_token(
+    monkeypatch: pytest.MonkeyPatch, status: int, said: str, as_a_file: bool
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", _OF_ANOTHER_KIND)
+    monkeypatch.delenv("HF_OIDC_RESOURCE", raising=False)
+
+    def ask(endpoint: str) -> None:
+        api = HfApi(endpoint=endpoint)
+        with errors_of_reading("dataset", "acme/names", instead="give `files`"):
+            if as_a_file:
+                api.snapshot_download("acme/names", repo_type="dataset")
+            else:
+                api.dataset_info("acme/names")
+
+    with server(lambda call: repeat_token(call, status)) as endpoint, pytest.raises(DataError) as caught:
+        ask(endpoint)
+    assert caught.value.message == said
+    assert _OF_ANOTHER_KIND not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -146,6 +146,17 @@ def test_base_model_library_and_tested_language_are_in_the_metadata():
     assert 'aggregation_strategy="first"' in card
 
 
+def test_what_a_former_model_was_made_from_does_not_stay_on_the_card():
+    former = render_model_card(facts(base_model="org/base")).replace("tags:", "thumbnail: yes.png\ntags:", 1)
+    assert {"base_model", "datasets"} <= ModelCard(former).data.to_dict().keys()
+    origins = [Origin("organic", "yor", "gold", "", "cc-by-4.0", None)]
+
+    metadata = ModelCard(render_model_card(facts(origins=origins), former)).data.to_dict()
+
+    assert not {"base_model", "datasets"} & metadata.keys()
+    assert metadata["thumbnail"] == "yes.png"
+
+
 @pytest.mark.parametrize("split", ["test", "validation"])
 def test_results_name_the_split_that_was_tested_on(split):
     benchmark = Benchmark("Gold", "acme/gold", "yor", "f" * 40, None, split)

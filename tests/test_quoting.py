@@ -15,6 +15,7 @@ from synthner.generation.calls import Call, Reply
 from synthner.generation.generate import generate
 from synthner.generation.journal import Journal
 from synthner.release import Release, read_release
+from synthner.schema.accents import without_accents
 from synthner.schema.example import Example
 
 LABELS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
@@ -27,6 +28,7 @@ GOLD = {
 }
 WORDS = HELD_OUT.split()
 TAGS = [1, 2, 0, 0, 0, 0, 3, 4, 0]
+TAGGED = list(zip(WORDS, TAGS, strict=True))
 SOUND = {"tokens": ["Villads", "hugger", "brænde", "ved", "Tønder"], "ner_tags": [1, 0, 0, 0, 3]}
 
 
@@ -167,10 +169,18 @@ def test_a_prompt_is_shown_without_the_held_out_gold_in_it(tmp_path: Path) -> No
         f"I går sagde hun: {HELD_OUT[:50]}",
         SHORT,
         json.dumps(row(SHORT.split(), [1, 0, 0])),
+        json.dumps({"words": [{"token": word, "label": LABELS[tag]} for word, tag in TAGGED]}),
+        json.dumps([{"id": number, "text": word, "ner_tag": "O"} for number, word in enumerate(WORDS)]),
+        json.dumps("\n".join(f"{word}\t{LABELS[tag]}" for word, tag in TAGGED)),
+        'Person("Ærøboe") ror .',
+        HELD_OUT.replace("ø", "&oslash;"),
+        without_accents(HELD_OUT),
     ],
     ids=[
         "as it is", "upper case", "without spaces", "decomposed", "invisible characters", "escaped JSON",
         "pairs", "labels after words", "columns", "a part of it", "short", "short, as JSON",
+        "words of structured output", "words with numbers", "columns in JSON", "names of types",
+        "entities of HTML", "without accents",
     ],
 )  # fmt: skip
 def test_a_sentence_is_recognised_however_it_is_written(text: str) -> None:

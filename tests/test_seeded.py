@@ -14,7 +14,7 @@ from synthner.generation.methods import METHODS, MethodContext
 from synthner.release import Config, Release
 from synthner.schema.errors import ReleaseError
 from synthner.sources.gold import Gold, load_gold
-from synthner.tests.small_release import server_settings, write_release
+from synthner.tests.small_release import gold_lines, server_settings, write_release
 
 URL = "http://localhost:8000/v1"
 
@@ -114,6 +114,27 @@ def test_seeds_come_from_train_unless_the_release_says_otherwise(tmp_path):
     assert shown_years(plain, "validation") <= years["train"]
     assert not shown_years(stated, "validation") <= years["train"]
     assert stated[:3] == plain[:3]
+
+
+@pytest.mark.parametrize("held_out", ["validation", "test"])
+def test_no_example_stands_in_held_out_gold(tmp_path, held_out):
+    gold = {"train": 8 + 4, held_out: 4}
+    release = write_release(tmp_path, {"gpt": server_settings(URL, calls=56)}, gold=gold)
+    same = gold_lines(4).replace("flyttede", "FLYTTEDE")
+    (tmp_path / "gold" / f"{held_out}.conll").write_text(same, encoding="utf-8")
+
+    shown_words = {
+        word
+        for call in planned(release.configs[0], gold_of(release), 11)
+        for example in shown(call)
+        for word, _ in example["words"]
+    }
+
+    assert {word for word in shown_words if word.isdecimal()} == {str(1904 + number) for number in range(8)}
+    release = write_release(tmp_path, {"gpt": server_settings(URL, calls=57)}, gold=gold)
+    (tmp_path / "gold" / f"{held_out}.conll").write_text(same, encoding="utf-8")
+    with pytest.raises(ReleaseError, match="which has 8 examples that do not stand in held-out gold as well"):
+        next(planned(release.configs[0], gold_of(release), 11))
 
 
 def test_a_gold_split_that_is_not_there_is_named(tmp_path):

@@ -433,6 +433,20 @@ def test_a_plan_counts_calls_and_datapoints_and_asks_nobody(tmp_path):
     }
 
 
+def test_nothing_is_made_of_a_sentence_that_is_held_out_as_well(tmp_path):
+    path = write_release(tmp_path, f"{{operations: [{MENTIONS}], probability: 1}}")
+    blocks = (tmp_path / "train.conll").read_text(encoding="utf-8").split("\n\n")
+    (tmp_path / "test.conll").write_text("\n\n".join(blocks[:7]).replace(". O", "! O"), encoding="utf-8")
+
+    rows = rows_of(made_and_built(path))
+
+    years = {token for row in rows for token in row["tokens"] if token.isdecimal()}
+    assert years == {str(1907 + number) for number in range(33)}
+    (tmp_path / "test.conll").write_text("\n\n".join(blocks), encoding="utf-8")
+    with pytest.raises(ReleaseError, match="each sentence of that stands in held-out gold as well"):
+        plan_summary(read_release(path))
+
+
 def to_make(release: Release) -> int:
     return plan_summary(release).configs["da_simple"].splits["train"].to_ask
 

@@ -21,6 +21,7 @@ from .attribute_guided_prompts import Messages, Prompts
 from .method import MethodContext
 from .prompts import legend
 from .seeded import check_sampling
+from .shown_gold import showable
 
 VALUES, ENTITIES, SENTENCES = "values", "entities", "sentences"
 """What calls are for, besides corrections."""
@@ -141,6 +142,8 @@ class Asking:
         self._context = context
         self._generator = config.generator
         self._share = self.settings.share if server.log_probabilities else 0.0
+        sources = set(config.generator.seeds_from.values())
+        self._showable = {source: showable(gold, source) for source in sorted(sources)}
 
     def calls(self, split: str) -> Iterator[Call]:
         """Plan the calls of a split, as far as answers are there."""
@@ -299,10 +302,11 @@ class Asking:
     def _examples(self, split: str, what: str) -> Sequence[Example]:
         """Draw the gold examples that a prompt shows."""
         source, size = self._generator.seeds_from[split], self._generator.examples
-        population = self._context.gold.splits.get(source, ())
+        population = self._showable[source]
         if len(population) < size:
             raise ReleaseError(
-                f"{split}: {size:,} examples are to be shown, and gold {source} has {len(population):,}",
+                f"{split}: {size:,} examples are to be shown, and gold {source} has {len(population):,} "
+                "that do not stand in held-out gold as well",
                 where=self._context.config.name,
                 hint="Lower `examples` of the generator, or take the examples of this split from another "
                 "gold split (`seeds_from`).",

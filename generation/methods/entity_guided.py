@@ -28,7 +28,7 @@ from .entity_lists import EntityLists, Relabelling
 from .gold_words import GoldWords
 from .method import MethodContext, Reading
 from .seeded import check_sampling
-from .shown_gold import texts_of_gold
+from .shown_gold import showable, texts_of_gold
 from .typed_mentions import TypedMentionError, parse_typed_mentions, type_names
 
 SENTENCE = "sentence"
@@ -138,7 +138,7 @@ def findings(context: MethodContext) -> Mapping[str, Any]:
 def _guides(context: MethodContext) -> dict[str, _Guide]:
     source = context.config.generator.seeds_from
     wanted = context.config.generator.calls or {
-        "train": _SENTENCES_FOR_EACH_OF_GOLD * len(context.gold.splits.get(source["train"], ()))
+        "train": _SENTENCES_FOR_EACH_OF_GOLD * len(showable(context.gold, source["train"]))
     }
     settings = _settings(context)
     return {split: _Guide(context, split, wanted[split], settings) for split in SPLITS if split in wanted}
@@ -404,10 +404,11 @@ _NORMAL = NormalForms()
 def _source(context: MethodContext, split: str) -> Sequence[Example]:
     generator = context.config.generator
     source = generator.seeds_from[split]
-    gold = context.gold.splits.get(source, ())
+    gold = showable(context.gold, source)
     if len(gold) < generator.examples:
         raise ReleaseError(
-            f"{split}: {generator.examples:,} examples are to be shown, and gold {source} has {len(gold):,}",
+            f"{split}: {generator.examples:,} examples are to be shown, and gold {source} has {len(gold):,} "
+            "that do not stand in held-out gold as well",
             where=context.config.name,
             hint="Lower `examples` of the generator, or take them from another gold split (`seeds_from`).",
         )

@@ -12,6 +12,7 @@ from ...schema.example import Example
 from ...schema.methods import OFFLINE
 from ..calls import Call, canonical_json, sha256
 from .method import MethodContext
+from .shown_gold import showable
 
 SPLIT = "train"
 """The split that such data is made from and for: variants of gold to test on would leak it."""
@@ -20,7 +21,9 @@ SPLIT = "train"
 def offline_calls(
     context: MethodContext, *, version: int, datapoints: int, inputs: Sequence[Any] = ()
 ) -> Iterator[Call]:
-    """Plan a call for each gold sentence to train on.
+    """Plan a call for each gold sentence to train on that does not stand in held-out gold as well.
+
+    A call's index is the place of its sentence in gold.
 
     Args:
         context: What the data is made from.
@@ -29,7 +32,7 @@ def offline_calls(
         inputs: What besides gold train, the settings and the seed decides the answers, as JSON values.
 
     Raises:
-        ReleaseError: If gold has nothing to train on.
+        ReleaseError: If gold has no such sentence.
     """
     config, generator = context.config, context.config.generator
     gold = context.gold.splits.get(SPLIT, ())
@@ -39,9 +42,19 @@ def offline_calls(
             where=config.name,
             hint="Name a train split in the language's `gold`.",
         )
+    usable = {example.id for example in showable(context.gold, SPLIT)}
+    if not usable:
+        raise ReleaseError(
+            f"the method `{generator.method}` makes data from gold train, and each sentence of that stands "
+            "in held-out gold as well",
+            where=config.name,
+            hint="Give gold train without the sentences of gold validation and test.",
+        )
     decides = [context.seed, dict(generator.method_settings), gold_as_json(gold), *inputs]
     address = f"method:{generator.method}/{version}#{sha256(canonical_json(decides))}"
     for index, example in enumerate(gold):
+        if example.id not in usable:
+            continue
         yield Call(
             config=config.name,
             split=SPLIT,

@@ -24,6 +24,7 @@ from ..engines import Endpoint, endpoint
 from ..formats import render_datapoint, response_schema
 from .method import MethodContext
 from .prompts import Question, legend
+from .shown_gold import showable
 
 _EXAMPLES_TO_REMEMBER = 1 << 14
 
@@ -84,16 +85,18 @@ def default_format(server: Endpoint) -> str:
 def seed_samples(config: Config, gold: Gold, split: str, seed: int) -> Iterator[Sequence[Example]]:
     """Draw the examples of each call of a split: k different samples of m, without replacement in each.
 
+    None of them stands in held-out gold as well.
+
     Raises:
         ReleaseError: If gold does not have that many.
     """
     generator = config.generator
     source, wanted, size = generator.seeds_from[split], generator.calls[split], generator.examples
-    population = gold.splits.get(source, ())
+    population = showable(gold, source)
     if math.comb(len(population), size) < wanted:
         raise ReleaseError(
-            f"{split}: {wanted:,} different samples of {size:,} examples do not exist in "
-            f"gold {source}, which has {len(population):,} examples",
+            f"{split}: {wanted:,} different samples of {size:,} examples do not exist in gold {source}, "
+            f"which has {len(population):,} examples that do not stand in held-out gold as well",
             where=config.name,
             hint=f"Lower `examples` or `calls.{split}` of the generator, or take the examples of this split "
             "from another gold split (`seeds_from`).",
