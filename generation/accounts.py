@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from ..release import Config, Release
+from ..schema.errors import EngineError
 from ..schema.methods import OFFLINE
 from .budget import CallPrice
 from .engines import engine_of
@@ -75,14 +76,21 @@ def spent_on(release: Release, journal: Journal) -> float:
     Each cost what the release's prices were when its reply came. A reply of a time when it had none is priced
     by those of now: `max_cost` is about all that was paid.
     """
-    spent = journal.spent()
-    counted: set[int] = set()
+    at_most: dict[int, float] = {}
     for config in release.configs:
         if config.generator.prices is None or config.generator.engine in ("recorded", OFFLINE):
             continue
-        price = CallPrice(config, engine_of(config).price_share, limited=False)
+        price: CallPrice | None = None
         for number, call, reply in journal.unpriced(config.name):
-            if number not in counted:
-                counted.add(number)
-                spent += price.of(call, reply).at_most or 0.0
-    return spent
+            # Where two configs ask the same at different prices, nobody knows which of them paid.
+            price = price or CallPrice(config, _share(config), limited=False)
+            at_most[number] = max(at_most.get(number, 0.0), price.of(call, reply).at_most or 0.0)
+    return journal.spent() + sum(at_most.values())
+
+
+def _share(config: Config) -> float:
+    """Return the part of the prices that a config's calls cost: all, where its engine is not at hand."""
+    try:
+        return engine_of(config).price_share
+    except EngineError:
+        return 1.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -35,6 +36,8 @@ NO_COST = Cost()
 class Budget:
     """What may still be spent on a release.
 
+    An engine may ask for calls in one thread, and keep replies in another.
+
     Args:
         limit: The release's `max_cost`; None for no limit.
         spent: What its calls have cost so far, at most.
@@ -45,6 +48,7 @@ class Budget:
         self.spent = spent
         self._promised: dict[tuple[str, str], float] = {}
         self._promised_in_all = 0.0
+        self._counting = threading.Lock()
 
     def affordable(self, calls: Iterable[Call], price: CallPrice) -> Iterator[Call]:
         """Yield calls until the next one might cost more than is left.
@@ -61,25 +65,30 @@ class Budget:
         if self.limit is None:
             return True
         at_most = price.at_most(call)
-        if self.spent + self._promised_in_all + at_most > self.limit:
-            return False
-        self._keep(call, at_most)
-        return True
+        with self._counting:
+            if self.spent + self._promised_in_all + at_most > self.limit:
+                return False
+            self._keep(call, at_most)
+            return True
 
     def count_as_sent(self, call: Call, price: CallPrice) -> None:
         """Keep what a call may cost that is under way, whether there is room for it or not."""
         if self.limit is not None:
-            self._keep(call, price.at_most(call))
+            at_most = price.at_most(call)
+            with self._counting:
+                self._keep(call, at_most)
 
     def settle(self, call: Call, cost: Cost) -> None:
         """Take in what a call has cost."""
-        self._let_go(_name(call))
-        self.spent += cost.at_most or 0.0
+        with self._counting:
+            self._let_go(_name(call))
+            self.spent += cost.at_most or 0.0
 
     def forget_promises(self, config: str) -> None:
         """Forget the calls of a config that were let through and came to nothing."""
-        for name in [name for name in self._promised if name[0] == config]:
-            self._let_go(name)
+        with self._counting:
+            for name in [name for name in self._promised if name[0] == config]:
+                self._let_go(name)
 
     def _keep(self, call: Call, at_most: float) -> None:
         self._promised[_name(call)] = self._promised.get(_name(call), 0.0) + at_most

@@ -15,7 +15,7 @@ from ..schema.methods import OFFLINE
 from ..sources.gold import Gold
 from .budget import NO_COST, Budget, CallPrice
 from .calls import Call, Reply
-from .engines import EngineContext, SubmittingEngine, engine_of
+from .engines import EngineContext, SubmittingEngine, engine_of, handed_over
 from .journal import Journal
 from .methods import METHODS, Answers, MethodContext
 from .plan import method_context
@@ -73,6 +73,7 @@ class ConfigRun:
         self._memory = _Memory(journal, config.name)
         self._under_way = under_way
         self._began: int | None = None
+        self._asked_by: str | None = None
         engine = engine_of(config)
         self._limited = budget.limit is not None and config.generator.engine not in (REPLAYS, OFFLINE)
         self._price = CallPrice(config, engine.price_share, limited=self._limited)
@@ -100,7 +101,17 @@ class ConfigRun:
         Args:
             running: Names of the configs that are run now.
         """
-        self._journal.take_over(self.config.name, running)
+        wanted: set[str] | None = None
+        for former, name, text in self._journal.remembered_for_others(running):
+            if wanted is None:
+                wanted = {call.key for call in self._journal.pending(self.config.name)}
+            keys = handed_over(name, text)
+            if wanted.isdisjoint(self._journal.planned_keys(former) if keys is None else keys):
+                continue
+            if isinstance(self._engine, SubmittingEngine):
+                self._journal.remember_for(self.config.name, former, name)
+            else:
+                self._asked_by = former
 
     @property
     def has_handed_over(self) -> bool:
@@ -117,13 +128,15 @@ class ConfigRun:
         if self._limited:
             for call in islice(self._journal.pending(self.config.name), 1):
                 self._price.at_most(call)
-        if self.has_handed_over and not isinstance(self._engine, SubmittingEngine):
+        asked_by = self.config.name if self.has_handed_over else self._asked_by
+        if asked_by is not None and not isinstance(self._engine, SubmittingEngine):
+            others = "" if asked_by == self.config.name else f", for {asked_by}"
             raise ReleaseError(
-                f"another engine has handed over calls of this config; `{self.config.generator.engine}` "
-                "cannot fetch the answers, and would pay for them again",
+                f"another engine has handed over calls of this config{others}; "
+                f"`{self.config.generator.engine}` cannot fetch the answers, and would pay for them again",
                 where=self.config.name,
-                hint="Fetch them with the former engine first; if they do not matter, remove its rows "
-                f"from the table `memory` of {self._journal.path}.",
+                hint=f"Fetch them with the former engine first{others}; if they do not matter, remove the "
+                f"rows of {asked_by} from the table `memory` of {self._journal.path}.",
             )
 
     def submit(self) -> None:

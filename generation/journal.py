@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import TracebackType
 from typing import Any, Self
 
@@ -30,6 +31,8 @@ BUSY_SECONDS = 30.0
 
 LEAST_ROOM = 32 << 20
 """Bytes that must be free on the disk before another call is asked: room for the answers under way."""
+
+_WRITTEN_AT_ONCE = 1 << 20
 
 # Calls read at a time: enough to keep a server busy, and little memory.
 _PAGE = 256
@@ -188,9 +191,10 @@ class Journal:
         """
         self.path = path
         self._writing = threading.RLock()
+        self._tells_room = True
         self._lock_path = path.with_name(f"{path.name}.lock")
         # A process that has generated has written to it; an empty file is what a crash of the disk left.
-        if self._lock_path.exists() and path.exists() and not path.stat().st_size:
+        if _is_empty(path) and os.path.exists(self._lock_path):  # noqa: PTH110 - this one raises nothing
             raise DataError(
                 "the journal is an empty file, and it was not",
                 where=str(path),
@@ -499,34 +503,41 @@ class Journal:
         Raises:
             DataError: If the disk is nearly full: what could not be kept would be paid for in vain.
         """
+        if not self._tells_room:
+            return
         with suppress(OSError):
             disk = shutil.disk_usage(self.path.parent)
-            if disk.total and disk.free < LEAST_ROOM:
-                raise DataError(
-                    f"the disk is nearly full ({disk.free / 1e6:,.0f} MB are free), and answers that it has "
-                    "no room for would be lost",
-                    where=str(self.path),
-                    hint=_HINTS[sqlite3.SQLITE_FULL],
-                )
+            if disk.free >= LEAST_ROOM:
+                return
+            # Some file systems say that nothing is free, and mean that they do not know.
+            if _has_room(self.path.parent):
+                self._tells_room = False
+                return
+            raise DataError(
+                f"the disk is nearly full ({disk.free / 1e6:,.0f} MB are free), and answers that it has "
+                "no room for would be lost",
+                where=str(self.path),
+                hint=_HINTS[sqlite3.SQLITE_FULL],
+            )
 
-    def take_over(self, config: str, running: Collection[str]) -> None:
-        """Give a config what is remembered for others whose plans share calls without an answer with its own.
-
-        Args:
-            config: The config.
-            running: Configs that keep what is theirs.
-        """
+    def remembered_for_others(self, running: Collection[str]) -> list[tuple[str, str, str]]:
+        """Return what engines remember of configs that are not run now: config, name and text of each."""
         with self._explained():
-            remembered = self._database.execute("SELECT DISTINCT config FROM memory ORDER BY config")
-            others = [name for (name,) in remembered if name not in running]
-        for other in others:
-            with self.transaction():
-                self._database.execute(
-                    f"UPDATE memory SET config = ? WHERE config = ? AND EXISTS (SELECT 1 FROM plan "  # noqa: S608
-                    f"WHERE config = ? AND NOT {_IS_ANSWERED} "
-                    "AND key IN (SELECT key FROM plan WHERE config = ?))",
-                    (config, other, config, other),
-                )
+            rows = self._database.execute("SELECT config, name, text FROM memory ORDER BY config, name")
+            return [row for row in rows if row[0] not in running]
+
+    def remember_for(self, config: str, former: str, name: str) -> None:
+        """Let a config have what was remembered for another one under a name."""
+        with self.transaction():
+            self._database.execute(
+                "UPDATE memory SET config = ? WHERE config = ? AND name = ?", (config, former, name)
+            )
+
+    def planned_keys(self, config: str) -> set[str]:
+        """Return the keys of all calls in a config's plan."""
+        with self._explained():
+            rows = self._database.execute("SELECT key FROM plan WHERE config = ?", (config,))
+            return {key for (key,) in rows}
 
     @contextmanager
     def only_this_process(self) -> Iterator[None]:
@@ -615,6 +626,27 @@ class Journal:
             raise DataError(
                 f"the journal cannot be used: {error}", where=str(self.path), hint=_HINTS.get(code)
             ) from error
+
+
+def _is_empty(path: Path) -> bool:
+    try:
+        return not path.stat().st_size
+    except OSError:
+        return False
+
+
+def _has_room(folder: Path) -> bool:
+    """Try whether there is room for as much as must be free."""
+    try:
+        with TemporaryFile(dir=folder) as file:
+            # What cannot be packed: some disks pack what they hold.
+            for _ in range(0, LEAST_ROOM, _WRITTEN_AT_ONCE):
+                file.write(os.urandom(_WRITTEN_AT_ONCE))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        return False
+    return True
 
 
 def _encode(text: str | None) -> bytes | None:

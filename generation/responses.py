@@ -135,7 +135,9 @@ def _of_batch(record: dict[str, Any], line: _Line) -> RecordedResponse:
 
 def _of_completion(completion: dict[str, Any], line: _Line) -> RecordedResponse:
     choices = completion.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices else None
+    # A filter of the server may take all away; what that cost is counted all the same.
+    filtered = {"message": {}} if choices == [] and completion.get("usage") else None
+    choice = choices[0] if isinstance(choices, list) and choices else filtered
     message = choice.get("message") if isinstance(choice, dict) else None
     if not isinstance(choice, dict) or not isinstance(message, dict):
         raise DataError("this line holds no response", where=line.where, hint=_HINT)

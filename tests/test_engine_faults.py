@@ -8,6 +8,7 @@ from multiprocessing import get_context
 
 import pytest
 
+from synthner.generation.engines import retry
 from synthner.generation.generate import generate
 from synthner.generation.journal import Journal
 from synthner.release import Release
@@ -69,8 +70,9 @@ def test_everything_fails_at_once_and_no_call_is_lost(tmp_path, server):
     assert_all_answered_once(release, server, CALLS)
 
 
-def test_what_a_server_never_answers_ends_as_failed_with_its_last_error(tmp_path, server):
+def test_what_a_server_never_answers_ends_as_failed_with_its_last_error(tmp_path, server, monkeypatch):
     """Every tenth prompt breaks the server, however often it is sent."""
+    monkeypatch.setattr(retry, "FIRST_DELAY", 0.001)
     broken: set[bytes] = set()
 
     def fault(number: int) -> Fault | None:

@@ -108,6 +108,14 @@ def test_a_server_without_structured_output_gets_no_schema(tmp_path, server):
         pytest.param(Fault(body=b"<html>gateway</html>"), id="no JSON"),
         pytest.param(Fault(body=b"[1, 2"), id="cut short"),
         pytest.param(Fault(body=b'{"choices": []}'), id="no choice"),
+        pytest.param(
+            Fault(body=b'{"choices": [], "usage": {"prompt_tokens": 0, "completion_tokens": 0}}'),
+            id="no choice, and nothing counted",
+        ),
+        pytest.param(
+            Fault(body=b'{"choices": [], "usage": {"prompt_tokens": 9}, "error": {"message": "upstream"}}'),
+            id="no choice, and an error",
+        ),
         pytest.param(Fault(body=b'{"error": {"message": "upstream failed"}}'), id="an error with status 200"),
         pytest.param(Fault(body=b"[" * 100_000), id="nested without end"),
     ],
@@ -149,7 +157,18 @@ def test_retry_after_is_honoured_by_every_worker(tmp_path, server, header):
     assert len(arrivals) == 5
 
 
-def test_a_call_that_keeps_failing_is_kept_as_failed_and_the_others_go_on(tmp_path, server):
+def test_a_server_that_says_now_again_and_again_is_given_time(tmp_path, server):
+    """Else all attempts would be over in a moment, before it is well again."""
+    well = time.monotonic() + 2
+    server.fault = lambda _number: (
+        refusal(429, "slow down", Retry_After="0") if time.monotonic() < well else None
+    )
+
+    assert generate(release_for(tmp_path, server, calls=4)).answered == 4
+
+
+def test_a_call_that_keeps_failing_is_kept_as_failed_and_the_others_go_on(tmp_path, server, monkeypatch):
+    monkeypatch.setattr(retry, "FIRST_DELAY", 0.01)
     server.fault = lambda number: (
         refusal(500, "the prompt breaks me", Retry_After="0") if 1 <= number <= 8 else None
     )
@@ -283,12 +302,25 @@ def test_a_server_of_ones_own_needs_no_key(tmp_path, server, monkeypatch):
     assert generate(release).answered == 1
 
 
+def without(body: bytes, name: str, value: object) -> bytes:
+    """Return a completion with another value in the place of one of its parts."""
+    return json.dumps(json.loads(body) | {name: value}).encode()
+
+
 @pytest.mark.parametrize(
     ("body", "text", "finish_reason"),
     [
         pytest.param(completion(None, refusal="I cannot."), "I cannot.", "stop", id="refusal"),
         pytest.param(completion(None), None, "stop", id="no content"),
         pytest.param(completion(""), "", "stop", id="empty"),
+        pytest.param(without(completion("x"), "choices", []), None, None, id="no choice, and counted"),
+        pytest.param(without(completion("x"), "choices", None), None, None, id="null, and counted"),
+        pytest.param(
+            without(completion("x"), "choices", [{"index": 0, "finish_reason": "content_filter"}]),
+            None,
+            "content_filter",
+            id="no message, and counted",
+        ),
         pytest.param(
             completion([{"type": "thinking", "text": "hm"}, {"type": "text", "text": "{}"}]),
             "{}",
@@ -326,6 +358,10 @@ def test_whatever_was_paid_for_is_an_answer(tmp_path, server, body, text, finish
     assert reply
     assert (reply.text, reply.finish_reason, reply.error) == (text, finish_reason, None)
     assert len(server.received) == 1
+    counted = json.loads(body.removeprefix(b"\xef\xbb\xbf").replace(b"\xff", b""))["usage"]
+    assert generate(release).spent == pytest.approx(
+        (11 * 2 + 7 * 8) / 1e6 if counted["prompt_tokens"] == 11 else 0
+    )
     sent = body.decode("utf-8", "surrogateescape")
     assert json.loads(reply.raw.removeprefix("\ufeff")) == json.loads(sent.removeprefix("\ufeff"))
 

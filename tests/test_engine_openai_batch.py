@@ -19,7 +19,7 @@ from synthner.generation.engines.openai_batch import OpenAIBatchEngine
 from synthner.generation.generate import GenerateSummary, generate
 from synthner.generation.journal import Journal
 from synthner.release import Release, read_release
-from synthner.schema.errors import EngineError
+from synthner.schema.errors import EngineError, ReleaseError
 from synthner.tests.batch_server import BatchServer, Ending, answered, not_run, nothing, refused
 from synthner.tests.chat_server import ChatServer, Fault, completion, refusal
 from synthner.tests.small_release import write_release
@@ -662,3 +662,39 @@ def test_a_generator_can_be_renamed_while_its_batches_are_under_way(tmp_path, se
 
     assert counts(summary) == (6, 0)
     assert len(server.submitted()) == 6
+
+
+def test_a_generator_takes_over_only_the_batches_that_answer_it(tmp_path, server):
+    """The others stay with the generator that submitted them, which would submit them again."""
+    server.ending = lambda number: Ending(looks=0 if number == 0 else 10**6)
+    server.holds = ("look", "before")
+    release = write_release(tmp_path, {"gpt": _asking(server, 8), "fewer": _asking(server, 4)})
+    killed_while_held(release, server)
+
+    assert counts(generate(release, only=["da_fewer"])) == (4, 0)
+    server.end_all()
+
+    assert counts(generate(release, only=["da_gpt"])) == (4, 0)
+    assert len(server.submitted()) == 8
+
+
+def test_an_engine_that_cannot_fetch_what_is_under_way_takes_it_from_nobody(tmp_path, server):
+    server.holds = ("look", "before")
+    alone = write_release(tmp_path, {"gpt": _asking(server, 4)})
+    killed_while_held(alone, server)
+    one_by_one = {"calls": {"train": 4}, "openai": {"base_url": server.base_url}}
+    release = write_release(tmp_path, {"gpt": _asking(server, 4), "live": one_by_one})
+
+    with pytest.raises(ReleaseError, match="another engine has handed over calls of this config, for da_gpt"):
+        generate(release, only=["da_live"])
+
+    assert counts(generate(release)) == (4, 0)
+    assert len(server.submitted()) == 4
+
+
+def _asking(server: BatchServer, calls: int) -> dict[str, Any]:
+    return {
+        "engine": "openai_batch",
+        "calls": {"train": calls},
+        "openai_batch": {"base_url": server.base_url},
+    }

@@ -29,6 +29,7 @@ from synthner.generation.plan import planned_calls
 from synthner.generation.watching import Outcome, Unwatched
 from synthner.release import Release
 from synthner.schema.errors import DataError, EngineError, ReleaseError, WrongUsageError
+from synthner.tests.small_release import server_settings, write_release
 from synthner.tests.test_engine_vllm import SETTINGS, answers, release_for, texts
 from synthner.tests.tiny_language_model import save_tiny_language_model
 
@@ -214,6 +215,37 @@ def test_what_workers_left_is_kept_without_a_cluster(model, tmp_path):
         assert len(list(journal.paid("da_tiny"))) == 7
 
 
+CONNECT = """
+import sys
+from pathlib import Path
+from synthner.generation.engines.ray_cluster import connected
+from synthner.release import read_release
+from synthner.schema.errors import EngineError
+
+try:
+    with connected(read_release(Path(sys.argv[1])).configs[0], sys.argv[2]):
+        pass
+except EngineError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
+def test_a_cluster_that_asks_for_a_token_says_so(cluster, tmp_path):
+    release = write_release(tmp_path, {"tiny": server_settings("http://127.0.0.1:9/v1")})
+
+    ended = subprocess.run(
+        [sys.executable, "-c", CONNECT, str(release.path), cluster.address],
+        env={**os.environ, "RAY_AUTH_MODE": "token", "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert f"da_tiny: {cluster.address}: the Ray cluster asks for a token" in ended.stdout
+    assert "`export RAY_AUTH_MODE=token`" in ended.stdout
+
+
 @needs_cluster
 def test_what_is_no_shard_is_named_before_anything_is_asked(model, tmp_path):
     release = ray_release(tmp_path, model, "127.0.0.1:1", shards="shards")
@@ -229,7 +261,7 @@ def test_what_is_no_shard_is_named_before_anything_is_asked(model, tmp_path):
 
 @needs_cluster
 def test_a_cluster_that_cannot_do_it_is_an_error_before_the_model_is_loaded(cluster, model, tmp_path):
-    with pytest.raises(EngineError, match=r"no Ray cluster at 127\.0\.0\.1:1"):
+    with pytest.raises(EngineError, match=r"127\.0\.0\.1:1: there is no Ray cluster"):
         generate(ray_release(tmp_path / "a", model, "127.0.0.1:1"))
     with pytest.raises(EngineError, match="has 2 GPUs, and 3 x 1 are asked for"):
         generate(ray_release(tmp_path / "b", model, cluster.address, workers=3))

@@ -1,12 +1,15 @@
 """The generate stage: nothing is asked twice, whatever happens in between."""
 
+import asyncio
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -14,9 +17,11 @@ from pathlib import Path
 import pytest
 
 from synthner.generation import journal
+from synthner.generation.calls import Call, Reply
+from synthner.generation.engines.committing import Committing
 from synthner.generation.generate import generate, status
 from synthner.generation.journal import Journal, Progress
-from synthner.generation.plan import plan_summary
+from synthner.generation.plan import plan_summary, planned_calls
 from synthner.generation.watching import Unwatched
 from synthner.release import Release
 from synthner.schema.errors import DataError, EngineError, ReleaseError, WrongUsageError
@@ -195,6 +200,60 @@ def test_a_reply_that_could_not_be_kept_is_kept_when_it_can_be(tmp_path, server,
     assert answered(release) == [0, 1]
 
 
+def test_whoever_does_not_wait_loses_nothing_that_could_not_be_written_just_then(tmp_path, server):
+    release = release_for(tmp_path, server, calls=1)
+    with Journal(release.journal) as kept:
+        ((config, calls),) = planned_calls(release, list(release.configs))
+        kept.plan(config.name, calls)
+        (call,) = kept.pending(config.name)
+        reply = Reply("{}", "{}", None, {}, "stop", None, 1.0, 2.0)
+        committing = Committing(_Late(kept))
+
+        async def give_up() -> None:
+            keeping = asyncio.create_task(committing.keep(call, reply))
+            await asyncio.sleep(0.1)
+            keeping.cancel()
+            raise asyncio.CancelledError
+
+        with pytest.raises(asyncio.CancelledError):
+            asyncio.run(give_up())
+        committing.commit_the_rest()
+
+    assert answered(release) == [0]
+
+
+class _Late:
+    """Keeps replies in a journal whose disk is full at first."""
+
+    def __init__(self, kept: Journal) -> None:
+        self._kept = kept
+        self._is_full = True
+
+    def __call__(self, call: Call, reply: Reply) -> None:
+        self.many([(call, reply)])
+
+    def many(self, replies: Sequence[tuple[Call, Reply]]) -> None:
+        if self._is_full:
+            time.sleep(0.3)
+            self._is_full = False
+            raise DataError("the disk is full")
+        for call, reply in replies:
+            self._kept.record(call, reply)
+
+
+def test_interrupts_in_haste_lose_no_answer(tmp_path, server):
+    server.fault = lambda number: Fault(body=completion(), stall=0.05 * (number % 7))
+    release = release_for(tmp_path, server, calls=400, openai={"concurrency": 64})
+    process = start(release)
+    server.wait_for(100)
+    for _ in range(6):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.01)
+    process.communicate(timeout=30)
+
+    assert len(answered(release)) + sum(lost_attempts(release)) >= len(server.received)
+
+
 def test_an_interrupt_ends_the_wait_before_a_further_attempt(tmp_path, server):
     server.fault = lambda _number: refusal(429, "slow down", Retry_After="300")
     release = release_for(tmp_path, server)
@@ -257,20 +316,44 @@ def test_a_run_that_cannot_keep_an_answer_stops_paying(tmp_path, server):
     assert generate(release).answered == 40 - kept
 
 
+@pytest.fixture
+def says_full(monkeypatch):
+    """Make the system say that nothing is free on any disk."""
+
+    def say() -> None:
+        usage = shutil.disk_usage("/")._replace(free=0)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _folder: usage)
+
+    return say
+
+
 def test_before_the_disk_is_full_nothing_more_is_asked_and_what_is_under_way_is_kept(
-    tmp_path, server, monkeypatch
+    tmp_path, server, says_full
 ):
     def fill_up(number):
         if number == 3:
-            monkeypatch.setattr(journal, "LEAST_ROOM", 1 << 60)
+            says_full()
 
     server.fault = fill_up
     release = release_for(tmp_path, server)
-
-    with pytest.raises(DataError, match="the disk is nearly full"):
-        generate(release)
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8 << 20, limits[1]))
+    try:
+        with pytest.raises(DataError, match="the disk is nearly full"):
+            generate(release)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
     assert 4 <= len(server.received) == len(answered(release)) <= 5
+
+
+def test_a_disk_that_does_not_know_what_is_free_is_not_taken_for_full(tmp_path, server, says_full):
+    says_full()
+    release = release_for(tmp_path, server)
+
+    assert generate(release).answered == 12
+    assert not [path for path in release.journal.parent.iterdir() if "journal" not in path.name]
 
 
 def test_on_a_full_disk_as_much_is_kept_as_there_is_room_for(tmp_path, server):

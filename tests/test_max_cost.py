@@ -1,13 +1,19 @@
 """`max_cost`: whatever a server does, its bill stays below."""
 
 import json
+import sys
+import threading
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
 
+from synthner.generation.budget import Budget, CallPrice, Cost
+from synthner.generation.calls import Call
 from synthner.generation.generate import GenerateSummary, generate
-from synthner.generation.plan import plan_summary
+from synthner.generation.journal import Journal
+from synthner.generation.plan import plan_summary, planned_calls
 from synthner.release import Release, read_release
 from synthner.schema.errors import ReleaseError
 from synthner.tests.chat_server import ChatServer, Fault, completion
@@ -122,6 +128,20 @@ def test_what_was_paid_before_the_release_had_prices_counts_too(tmp_path, server
     assert plan_summary(release_for(tmp_path, server, 0.2)).spent == again.spent
 
 
+def test_what_was_paid_before_there_were_prices_counts_at_the_dearest_of_those_who_asked(tmp_path, server):
+    server.answer = answering(3000, LONGEST)
+    generate(release_for(tmp_path, server, None, prices=None, calls=5))
+    chat = server_settings(server.base_url, 5, prices=PRICES, sampling={"max_tokens": LONGEST})
+    batch = {**chat, "engine": "openai_batch", "openai_batch": chat["openai"]}
+    del batch["openai"]
+    release = write_release(tmp_path, {"batch": batch, "gpt": chat})
+    with Journal(release.journal) as journal:
+        for config, calls in planned_calls(release, list(release.configs)):
+            journal.plan(config.name, calls)
+
+    assert plan_summary(release).spent == pytest.approx(5 * (3000 * 2.0 + LONGEST * 10.0) / 1e6)
+
+
 def test_what_the_provider_had_in_its_cache_costs_less(tmp_path, server):
     server.answer = answering(3000, 10, prompt_tokens_details={"cached_tokens": 2000})
     prices = PRICES | {"cached_input": 0.5}
@@ -152,3 +172,32 @@ def test_a_limit_that_cannot_be_kept_to_stops_before_anything_is_sent(tmp_path, 
         generate(release)
 
     assert server.received == []
+
+
+def test_what_is_kept_for_calls_under_way_is_right_though_two_threads_count(tmp_path):
+    """An engine lets calls through in one thread and keeps replies in another."""
+    release = release_for(tmp_path, ChatServer(), 100.0)
+    ((_, planned),) = planned_calls(release, list(release.configs))
+    first, *others = planned
+    price = CallPrice(release.configs[0], 1.0, limited=True)
+    budget = Budget(100.0, 0.0)
+    budget.promise(first, price)
+    sent: SimpleQueue[Call] = SimpleQueue()
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        settling = threading.Thread(
+            target=lambda: [budget.settle(sent.get(), Cost(0.0, 0.0)) for _ in range(30_000)]
+        )
+        settling.start()
+        for number in range(30_000):
+            call = others[number % len(others)]
+            budget.promise(call, price)
+            sent.put(call)
+        settling.join()
+    finally:
+        sys.setswitchinterval(interval)
+
+    budget.limit = price.at_most(first) * 2.5
+    assert budget.promise(others[0], price)
+    assert not budget.promise(others[1], price)

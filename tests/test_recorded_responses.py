@@ -129,3 +129,16 @@ def test_every_recorded_response_of_the_paper_is_read(shared):
     ]
     assert len(counts) == 36
     assert sum(counts) == 4200
+
+
+def test_a_completion_that_a_filter_left_without_a_choice_is_a_response_without_a_text(tmp_path):
+    path = tmp_path / "responses.jsonl"
+    usage = {"prompt_tokens": 9, "completion_tokens": 0}
+    path.write_text(json.dumps({"choices": [], "model": "m", "usage": usage}) + "\n", encoding="utf-8")
+
+    (response,) = read_responses(path)
+
+    assert (response.text, response.error, response.usage) == (None, None, usage)
+    path.write_text('{"choices": []}\n', encoding="utf-8")
+    with pytest.raises(DataError, match="this line holds no response"):
+        list(read_responses(path))

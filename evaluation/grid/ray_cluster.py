@@ -9,7 +9,6 @@ translations that it has made.
 from __future__ import annotations
 
 import logging
-import socket
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from filelock import Timeout
 
 from ... import __version__
 from ...schema.errors import DataError, SynthnerError, WrongUsageError
+from ...sources.ray_connection import connect
 from .cells import Plan, PlannedCell, runs_a_large_model
 from .data import GridData
 from .description import PREDICTIONS
@@ -45,8 +45,6 @@ MODELS = Path("~/.cache/synthner")
 
 # So many cells wait on the cluster for each that it can run: it never waits for the driver.
 _CELLS_A_CORE = 2
-
-_SECONDS_TO_ANSWER = 10.0
 
 # What each process of a node has unpickled last: all tasks of a grid come with the same.
 _last_data: tuple[str, GridData] | None = None
@@ -167,36 +165,9 @@ def _connected(address: str) -> ExitStack:
     ray = _ray()
     connection = ExitStack()
     if not ray.is_initialized():
-        try:
-            _check_address(address)
-            ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
-        except (ray.exceptions.RayError, OSError, RuntimeError, ValueError) as error:
-            raise _no_connection(address, error) from error
+        connect(address, logging_level=logging.WARNING)
         connection.callback(ray.shutdown)
     return connection
-
-
-def _no_connection(address: str, error: Exception) -> DataError:
-    """Say why there is none; that it was refused, Ray tells in the text of a cause alone."""
-    if any("AuthenticationError" in repr(each) for each in (error, error.__cause__)):
-        return DataError(
-            "the Ray cluster asks for a token, and this is not at hand or is another one",
-            where=address,
-            hint="Have the token of the cluster's head (`ray get-auth-token`, there) in `~/.ray/auth_token`, "
-            "`export RAY_AUTH_MODE=token`, and run again.",
-        )
-    return DataError(
-        f"there is no Ray cluster to connect to: {str(error).splitlines()[0]}",
-        where=address,
-        hint="Start one with `ray start --head`, or name the address of its head.",
-    )
-
-
-def _check_address(address: str) -> None:
-    """Knock at the head's door: Ray itself waits for minutes where nobody is at home."""
-    host, _, port = address.rpartition(":")
-    if host and port.isdigit() and "/" not in host:
-        socket.create_connection((host, int(port)), timeout=_SECONDS_TO_ANSWER).close()
 
 
 def _ray() -> Any:

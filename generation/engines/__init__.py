@@ -5,6 +5,7 @@ A package brings an engine by an entry point of the group `synthner.engines`; se
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from importlib import import_module
 from importlib.metadata import entry_points
 
@@ -22,6 +23,7 @@ __all__ = [
     "SubmittingEngine",
     "endpoint",
     "engine_of",
+    "handed_over",
 ]
 
 # The classes of `release.ENGINES`, each in a module of its name: what is not used is not imported.
@@ -64,3 +66,18 @@ def endpoint(config: Config) -> Endpoint:
         EngineError: If the engine replays what was answered and has no address.
     """
     return engine_of(config).endpoint(config)
+
+
+def handed_over(name: str, text: str) -> Collection[str] | None:
+    """Return the keys of the calls that were handed over, from what an engine remembers of them.
+
+    Args:
+        name: The name under which it remembers them.
+        text: What it remembers.
+
+    Returns:
+        The keys; None of an engine that another package brings, for what that remembers only it can read.
+    """
+    from .openai_batch import keys_of
+
+    return keys_of(name, text)

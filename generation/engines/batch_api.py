@@ -13,7 +13,7 @@ from .batch_files import ENDPOINT, request_line
 from .completion import decode
 from .openai_server import OPENAI_URL, Server
 from .refusals import Failure, refusal, short
-from .retry import MAX_ATTEMPTS, MAX_REFUSALS, backoff
+from .retry import MAX_ATTEMPTS, MAX_REFUSALS, pause
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -166,7 +166,7 @@ class BatchAPI:
             if attempts >= MAX_ATTEMPTS or refusals >= MAX_REFUSALS:
                 reason = f"{outcome.reason} ({attempts + refusals} attempts)"
                 raise self._server.error(f"the server cannot be asked: {reason}", _AGAIN)
-            time.sleep(backoff(attempts + refusals - 1) if outcome.wait is None else outcome.wait)
+            time.sleep(pause(outcome.wait, attempts + refusals - 1))
             recovered = recover()
             if recovered is not None:
                 return recovered

@@ -7,7 +7,8 @@ itself, the disk would be slower than the servers.
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 
 from ...schema.errors import DataError
 from ..calls import Call, Reply
@@ -28,6 +29,7 @@ class Committing:
         self._record = record
         self._arrived: list[tuple[Call, Reply]] = []
         self._refused: list[tuple[Call, Reply]] = []
+        self._left_alone: tuple[Future[None], list[tuple[Call, Reply]]] | None = None
         self._waiting: list[asyncio.Future[None]] = []
         self._thread = ThreadPoolExecutor(1, "journal")
         self._task: asyncio.Task[None] | None = None
@@ -56,7 +58,16 @@ class Committing:
             DataError: If some of it cannot be written now, either. As much as can be is.
         """
         self._thread.shutdown()
+        if self._left_alone is not None:
+            writing, left = self._left_alone
+            if isinstance(writing.exception(), DataError):
+                self._refused += left
         arrived, self._refused, self._arrived = [*self._refused, *self._arrived], [], []
+        if not arrived:
+            return
+        with suppress(DataError):
+            self._record.many(arrived)
+            return
         refused: DataError | None = None
         for call, reply in arrived:
             # One by one: on a disk that is nearly full there may be room for some, and none for all at once.
@@ -72,10 +83,13 @@ class Committing:
             await asyncio.sleep(_GATHERING_SECONDS)
             arrived, self._arrived = self._arrived, []
             waiting, self._waiting = self._waiting, []
-            writing = asyncio.get_running_loop().run_in_executor(self._thread, self._record.many, arrived)
+            writing = self._thread.submit(self._record.many, arrived)
             try:
-                # Whoever does not want to wait any more: what is being written is written.
-                await asyncio.shield(writing)
+                await asyncio.shield(asyncio.wrap_future(writing))
+            except asyncio.CancelledError:
+                # Whoever does not want to wait any more: what is being written is written, if it can be.
+                self._left_alone = writing, arrived
+                raise
             except Exception as error:
                 if isinstance(error, DataError):
                     # It is paid for, and tried again at the end: a disk may be full for a moment only.

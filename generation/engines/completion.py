@@ -45,6 +45,9 @@ def decode(content: bytes) -> str:
 def read_completion(raw: str) -> Completion:
     """Read a chat completion.
 
+    One without a message whose tokens were counted is an answer without a text, as one is whose text a filter
+    of the server took away: it is paid for, and whoever asks again mostly gets the same.
+
     Raises:
         UnusableError: If it is none; the message says what it is instead.
     """
@@ -55,20 +58,27 @@ def read_completion(raw: str) -> Completion:
         raise UnusableError("the response is no JSON") from None
     if not isinstance(value, dict):
         raise UnusableError("the response is no JSON object")
-    try:
-        choice = value["choices"][0]
-        message = choice["message"]
-        text = _content(message.get("content"))
-        refusal = _text_or_none(message.get("refusal"))
-        finish_reason = choice.get("finish_reason")
-    except (KeyError, IndexError, TypeError, AttributeError):
-        raise UnusableError(_instead(value)) from None
+    usage = token_counts(value.get("usage"))
+    choice = _choice(value)
+    message = choice.get("message")
+    text = refusal = None
+    if isinstance(message, dict):
+        text, refusal = _content(message.get("content")), _text_or_none(message.get("refusal"))
+    elif value.get("error") is not None or not any(usage.values()):
+        raise UnusableError(_instead(value))
     return Completion(
         text=text or refusal or text,
         model=_text_or_none(value.get("model")),
-        usage=token_counts(value.get("usage")),
-        finish_reason=_text_or_none(finish_reason),
+        usage=usage,
+        finish_reason=_text_or_none(choice.get("finish_reason")),
     )
+
+
+def _choice(value: dict[str, Any]) -> dict[str, Any]:
+    """Return what a completion offers first; nothing where it offers nothing."""
+    choices = value.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices else None
+    return first if isinstance(first, dict) else {}
 
 
 def token_counts(usage: object) -> dict[str, int]:

@@ -30,7 +30,7 @@ from .openai_server import RequestBodies, as_json_bytes, base_url, server_of
 from .rate_limits import Limits
 from .refusals import Failure, refusal, short
 from .replies import answer_of, failed
-from .retry import MAX_ATTEMPTS, MAX_REFUSALS, backoff
+from .retry import MAX_ATTEMPTS, MAX_REFUSALS, pause
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 TIMEOUT_SECONDS = 600.0
 CONNECT_SECONDS = 10.0
+
+# Interrupts that come while answers are being written at the end are put off, so long from the first one on.
+PUT_OFF_SECONDS = 5.0
 
 # So many calls in a row without a single answer are no accident: sending the rest would waste hours.
 MAX_FAILURES_IN_A_ROW = 10
@@ -86,6 +89,7 @@ class _Conversation:
     def __init__(self, context: EngineContext, record: Record) -> None:
         settings = dict(context.config.generator.settings)
         self.interrupted = False
+        self._put_off_until = float("inf")
         self._context = context
         self._server = server_of(context.config, settings)
         self._timeout = float(settings.get("timeout", TIMEOUT_SECONDS))
@@ -129,10 +133,17 @@ class _Conversation:
     def interrupt(self) -> None:
         """Stop sending at the first interrupt; at the second one, drop what is under way as well.
 
-        Safe in a signal handler.
+        When all is over but for what is still to be kept, they are put off until it is: that takes a moment,
+        and whoever presses the keys in haste would lose what is paid for. Safe in a signal handler.
         """
-        if self._loop is None or self._loop.is_closed():
+        if self._loop is None:
             raise KeyboardInterrupt
+        if self._loop.is_closed():
+            now = time.monotonic()
+            if now > self._put_off_until:
+                raise KeyboardInterrupt
+            self.interrupted, self._put_off_until = True, min(self._put_off_until, now + PUT_OFF_SECONDS)
+            return
         self._loop.call_soon_threadsafe(self._give_up if self.interrupted else self._stop_sending)
         self.interrupted = True
 
@@ -249,11 +260,9 @@ class _Conversation:
         return outcome
 
     def _delay(self, failure: Failure, attempt: int) -> float:
-        if failure.wait is None:
-            return backoff(attempt)
-        if self._concurrency.everyone_is_refused:
+        if failure.wait is not None and self._concurrency.everyone_is_refused:
             self._closed_until = max(self._closed_until, time.monotonic() + failure.wait)
-        return failure.wait
+        return pause(failure.wait, attempt)
 
     async def _stops_within(self, seconds: float) -> bool:
         if seconds > 0 and not self._stop.is_set():

@@ -85,6 +85,11 @@ class OpenAIBatchEngine:
             batches.wait()
 
 
+def keys_of(name: str, text: str) -> frozenset[str] | None:
+    """Return the keys of the calls that a remembered text is about; None if another engine wrote it."""
+    return frozenset(unpack(json.loads(text)["calls"])) if name.startswith(_MEMORY) else None
+
+
 @contextmanager
 def _saying_what_goes_on(batches: _Batches) -> Iterator[None]:
     """Tell whoever interrupts what goes on without this process."""

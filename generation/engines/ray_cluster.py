@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,10 +17,9 @@ from typing import Any
 
 from ... import __version__
 from ...release import Config
-from ...schema.errors import EngineError, SynthnerError, on_one_line
+from ...schema.errors import DataError, EngineError, SynthnerError
+from ...sources.ray_connection import connect
 from .ray_shards import ShardFolder
-
-_SECONDS_TO_ANSWER = 10.0
 
 # A machine that has not imported anything for a long time may be slow.
 _SECONDS_TO_CHECK = 180.0
@@ -49,7 +47,7 @@ def connected(config: Config, address: str | None) -> Iterator[None]:
         address: The address of the cluster's head; None for the one in RAY_ADDRESS, and else for a new one.
 
     Raises:
-        EngineError: If there is no such cluster.
+        EngineError: If there is no such cluster, or it asks for a token that is not at hand.
     """
     ray = ray_itself()
     if ray.is_initialized():
@@ -59,14 +57,12 @@ def connected(config: Config, address: str | None) -> Iterator[None]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     own = {"include_dashboard": False} if address == "local" else {}
     try:
-        _knock(address)
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **own)
-    except (OSError, RuntimeError, ValueError) as error:
+        connect(address, logging_level=logging.ERROR, **own)
+    except DataError as error:
         raise EngineError(
-            f"there is no Ray cluster at {address}: {on_one_line(error)}",
+            f"{address}: {error.message}",
             where=config.name,
-            hint="Start one with `ray start --head`, name the address of its head as `ray.address`, or leave "
-            "it out to use this machine alone.",
+            hint=f"{error.hint} Without `ray.address` this machine alone is used.",
         ) from error
     try:
         yield
@@ -216,13 +212,6 @@ def last_line(error: BaseException) -> str:
 
 def _nodes() -> list[dict[str, Any]]:
     return [node for node in ray_itself().nodes() if node["Alive"]]
-
-
-def _knock(address: str) -> None:
-    """Knock at the head's door: Ray itself waits for minutes where nobody is at home."""
-    host, _, port = address.rpartition(":")
-    if host and port.isdigit() and "/" not in host:
-        socket.create_connection((host, int(port)), timeout=_SECONDS_TO_ANSWER).close()
 
 
 def installed_version(name: str) -> str | None:

@@ -5,13 +5,14 @@ Nothing is asked and nothing is paid: a call is planned for each recorded respon
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from itertools import groupby, islice
 from pathlib import Path
 
-from ...release import SPLITS, Config
+from ...release import Config
 from ...schema.errors import DataError, EngineError, ReleaseError
+from ...schema.splits import SPLITS
+from ...sources.files import file_hash
 from ..calls import Call, Reply
 from ..responses import RecordedResponse, read_responses
 from .completion import token_counts
@@ -30,12 +31,12 @@ def plan(config: Config, folder: Path) -> Iterator[Call]:
 
     Raises:
         ReleaseError: If there is no such file, or two splits would read the same one.
-        DataError: If a file holds something else, or nothing.
+        DataError: If a file cannot be read, or holds something else, or nothing.
     """
     generator = config.generator
     for split in _splits(config, folder):
         path = responses_path(config, folder, split)
-        address = f"recorded:{path.name}#{_sha256(path)}"
+        address = f"recorded:{path.name}#{file_hash(path)}"
         response = None
         for response in islice(read_responses(path), generator.calls.get(split)):
             yield Call(
@@ -124,11 +125,6 @@ def _splits(config: Config, folder: Path) -> list[str]:
                 hint="It is relative to release.yaml; {language}, {split} and {generator} are filled in.",
             )
     return splits
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _reply(response: RecordedResponse) -> Reply:

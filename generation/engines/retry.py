@@ -38,6 +38,17 @@ def backoff(attempt: int) -> float:
     return min(FIRST_DELAY * 2**attempt, LONGEST_DELAY) * random.uniform(0.5, 1.0)  # noqa: S311
 
 
+def pause(asked: float | None, attempt: int) -> float:
+    """Return the seconds to wait after a failed attempt (from 0).
+
+    Args:
+        asked: The wait that the server asks for, or None. A second "now" in a row is not believed: all
+            attempts would be over before the server is well.
+        attempt: Which attempt it was.
+    """
+    return backoff(attempt) if asked is None or (asked <= 0 and attempt > 0) else asked
+
+
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds that a server asks to wait, from `Retry-After` in seconds or as an HTTP date.
 

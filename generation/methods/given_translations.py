@@ -14,8 +14,8 @@ from typing import Any
 from ...schema.errors import DataError, ReleaseError
 from ...schema.example import Example
 from ...schema.methods import OFFLINE
+from ...sources.files import file_hash
 from ...sources.given_translations import GivenTranslation, read_translations
-from ...sources.unlabelled_text import content_hash
 from ..calls import Call, Reply, canonical_json, sha256
 from .method import Answers, MethodContext
 from .offline_calls import SPLIT
@@ -75,7 +75,7 @@ class GivenTranslations(GoldInTranslation):
         return {
             "translations": {
                 "file": self._path.name,
-                "sha256": content_hash(self._path),
+                "sha256": file_hash(self._path),
                 "missing": sum(not each.text for each in self._given),
             }
         }

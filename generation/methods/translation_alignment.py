@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,8 @@ from ...projection.neural_alignment import MODELS, NeuralAligner, load_encoder, 
 from ...projection.outcome import Alignment
 from ...projection.parallel_text import Pair, ParallelText
 from ...projection.statistical_alignment import StatisticalAligner, require_thot
-from ...schema.errors import DataError, ReleaseError
+from ...schema.errors import ReleaseError
+from ...sources.files import file_hash
 from ..calls import canonical_json
 from ..engines.local_models import in_memory
 from .method import MethodContext
@@ -50,7 +50,11 @@ class WordAligner:
         """
         if self.model is not None:
             return [self.name, self.model.identity(), self.layer]
-        return [self.name, self.seed, [[_sha256(text.source), _sha256(text.target)] for text in self.extra]]
+        return [
+            self.name,
+            self.seed,
+            [[file_hash(text.source), file_hash(text.target)] for text in self.extra],
+        ]
 
     def require(self) -> None:
         """Make sure that what it needs is installed.
@@ -125,11 +129,3 @@ def _file(context: MethodContext, name: str) -> Path:
             hint="Paths in release.yaml are relative to that file; {language} and {source} are filled in.",
         )
     return path
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror or error}", where=str(path)) from error
