@@ -252,8 +252,8 @@ def paired_tests(
     the runs of each system differ by beyond what these very sentences make them differ by. The difference
     divided by the standard error is then referred to Student's t with Satterthwaite's degrees of freedom,
     which are few where seeds decide and many where sentences do. Dror et al. (2018) compare such tests. Where
-    the runs differ on n sentences alone, no p-value is below 1 in 2 ** (n - 1). Of a system with a single run
-    the test says nothing about other seeds.
+    the systems differ on n sentences alone, two or more, no p-value is below 1 in 2 ** (n - 1). Of a system
+    with a single run the test says nothing about other seeds.
 
     Args:
         systems: By name, for each run of the system one row a sentence: correct, predicted and gold mentions.
@@ -368,8 +368,7 @@ class _ResampledRuns:
     """The runs of a system on resampled test sets.
 
     Attributes:
-        first: The counts of the first run, one row a sentence.
-        varies: Whether any other run has other counts, of each sentence.
+        counts: The mean of their counts, one row a sentence.
         mean: Their mean F1 on the whole test set.
         replicates: Their mean F1 on each resampled one.
         of_runs: The variance of the mean that the differences between the runs show.
@@ -377,8 +376,7 @@ class _ResampledRuns:
             too.
     """
 
-    first: Counts
-    varies: NDArray[np.bool_]
+    counts: Floats
     mean: float
     replicates: Floats
     of_runs: _Part
@@ -388,14 +386,14 @@ class _ResampledRuns:
     def of(cls, runs: Counts, f1: Floats) -> _ResampledRuns:
         observed = micro_f1(runs.sum(axis=1))
         count = len(observed)
-        varies = (runs != runs[0]).any(axis=(0, 2))
+        counts = runs.mean(axis=0)
         if count == 1:
-            return cls(runs[0], varies, float(observed[0]), f1[:, 0], _Part(0.0, 1), 0.0)
+            return cls(counts, float(observed[0]), f1[:, 0], _Part(0.0, 1), 0.0)
         between_runs = float(np.var(observed, ddof=1))
         # Another draw of the sentences adds once more what these sentences have added.
         added = max(0.0, float(np.var(f1, axis=1, ddof=1).mean()) - between_runs)
         of_runs = _Part(between_runs / count, count)
-        return cls(runs[0], varies, float(observed.mean()), f1.mean(axis=1), of_runs, added / count)
+        return cls(counts, float(observed.mean()), f1.mean(axis=1), of_runs, added / count)
 
 
 def _test_pair(names: tuple[str, str], systems: tuple[_ResampledRuns, _ResampledRuns]) -> PairedTest:
@@ -425,7 +423,7 @@ class _Contrast:
         # Added up in this order, so that a pair's difference is the first mean minus the second.
         difference = sum(sign * each.mean for sign, each in signed)
         replicates = np.sum([sign * each.replicates for sign, each in signed], axis=0)
-        of_sentences = _Part(float(np.var(replicates, ddof=1)), len(systems[0].first))
+        of_sentences = _Part(float(np.var(replicates, ddof=1)), len(systems[0].counts))
         of_runs = sum(each.of_runs.variance for each in systems)
         beyond_sentences = of_runs
         for each in systems:
@@ -433,7 +431,7 @@ class _Contrast:
         # Neither part is less than what it shows by itself.
         total = max(of_sentences.variance + beyond_sentences, of_sentences.variance, of_runs)
         parts = (of_sentences, *(each.of_runs for each in systems))
-        least = _least_p_value(_differing_sentences(systems))
+        least = _least_p_value(_deciding_sentences(signed))
         if _p_value(difference, total, parts) < least:
             return cls(difference, (difference / critical_value(least, math.inf)) ** 2, ())
         return cls(difference, total, parts)
@@ -447,20 +445,21 @@ class _Contrast:
         return _p_value(self.difference, self.variance, self.parts)
 
 
-def _differing_sentences(systems: Sequence[_ResampledRuns]) -> int:
-    """Count the sentences on which not all runs are alike."""
-    differs = [each.varies | (each.first != systems[0].first).any(axis=1) for each in systems]
-    return int(np.any(differs, axis=0).sum())
+def _deciding_sentences(signed: Sequence[tuple[int, _ResampledRuns]]) -> int:
+    """Count the sentences that a contrast rests on: those where it is not 0."""
+    contrast = np.sum([sign * each.counts for sign, each in signed], axis=0)
+    return int((np.abs(contrast) > _ROUNDING).any(axis=1).sum())
 
 
 def _least_p_value(sentences: int) -> float:
-    """Return the p-value that a difference on so many sentences has at least.
+    """Return the p-value that a contrast which rests on so many sentences has at least.
 
-    Were the systems the same, each sentence might as well be the other way round, and all are on one side
-    once in 2 ** (sentences - 1). Resamples of two or three that differ by as much hardly vary, and would tell
-    far more than there is to know.
+    Were there none, each sentence might as well be the other way round, and all are on one side once in
+    2 ** (sentences - 1). Resamples of two or three that differ by as much hardly vary, and would tell far
+    more than there is to know. A single sentence never says anything.
     """
-    return min(0.5, 2.0 ** (1 - sentences))
+    # Smaller numbers would lose their digits, or be 0.
+    return 2.0 ** -min(max(sentences - 1, 1), 1000)
 
 
 def _freedom(total: float, parts: Sequence[_Part]) -> float:

@@ -1,3 +1,4 @@
+import json
 import statistics
 import tempfile
 from dataclasses import fields
@@ -251,6 +252,22 @@ def test_bf16_is_used_where_the_machine_has_it_and_told(model):
     assert facts.precision == ("bf16" if has_it else "fp32")
     in_fp32 = settings_by_recipe("fast", str(model), changes={"precision": "fp32"})
     assert (EncoderTagger.train(GOLD[:40], settings=in_fp32).facts.losses != facts.losses) == has_it
+
+
+@pytest.mark.parametrize("head", ["first", "summed"])
+def test_a_model_that_cannot_compute_in_bf16_computes_in_fp32(tmp_path, head):
+    model = save_tiny_encoder(tmp_path / "model", [each.tokens for each in GOLD], kind="deberta")
+    changes = {"epochs": 1, "head": head}
+    trained = EncoderTagger.train(GOLD[:40], settings=settings_by_recipe("fast", str(model), changes=changes))
+    assert trained.facts.precision == "fp32"
+    trained.save(tmp_path / "tagger")
+    saved = json.loads((tmp_path / "tagger" / "tagger.json").read_text(encoding="utf-8"))
+    assert saved["settings"]["precision"] == "fp32"
+    # As a version that computed in fp32 for want of a machine with bf16 has saved it.
+    saved["settings"]["precision"] = "bf16"
+    (tmp_path / "tagger" / "tagger.json").write_text(json.dumps(saved), encoding="utf-8")
+    sentences = [each.tokens for each in GOLD[40:50]]
+    assert EncoderTagger.load(tmp_path / "tagger").tag(sentences) == trained.tag(sentences)
 
 
 def test_batches_of_like_length_hold_every_sentence_once_and_less_padding():

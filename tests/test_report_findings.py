@@ -216,6 +216,13 @@ def test_two_systems_that_have_always_failed_are_not_compared(runs):
     assert pairs == {("aya", "organic"), ("aya", "gpt4")}
 
 
+def test_where_all_have_always_failed_nothing_is_said_of_what_they_differ_in(runs):
+    runs.add(0, size=100)
+    runs.add(0, size=100, source="gpt4")
+    text = said(report(runs))
+    assert "and have not both collapsed in every run, so nothing was tested" in text
+
+
 def test_one_test_sentence_says_nothing_of_others(runs):
     runs.languages["yor"] = gold_sentences(count=1)
     runs.add(1)

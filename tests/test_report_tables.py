@@ -13,7 +13,8 @@ from synthner.evaluation.report import Known, write_report
 from synthner.evaluation.report.of_grid import report_on_grid
 from synthner.evaluation.report.published import published_results
 from synthner.schema.errors import DataError
-from synthner.tests.grid_release import planned_grid, write_grid
+from synthner.tests.curation_sentences import write
+from synthner.tests.grid_release import labelled, planned_grid, run_here, write_grid
 from synthner.tests.report_runs import Runs, gold_sentences
 
 
@@ -397,6 +398,24 @@ def test_the_usable_share_is_of_what_was_asked_for(runs):
     assert rows_of(page(written), "`yor_gpt4`") == [["`yor_gpt4`", "200", "150", "50", ".25"]]
     assert "<b>recorded" not in page(written).replace("`yor_<b>recorded`", "")
     assert "Usable share" not in page(report(runs))
+
+
+def test_sizes_of_a_model_of_several_languages_are_those_of_the_one_that_has_most(tmp_path):
+    path = write_grid(
+        tmp_path, {"settings": ["multilingual"], "sizes": [10, 20, 80], "seeds": 1}, languages=["en", "fi"]
+    )
+    write(tmp_path / "fi-train.jsonl", labelled(10, "fi train", "fi"))
+    run_here(path)
+    written = report_on_grid(*planned_grid(path), tmp_path / "report", title="A grid")
+    sizes = {
+        (row["language"], row["size"]): row["true_size"]
+        for row in records(written, "results")
+        if row["source"] == "organic"
+    }
+    own = {"10": "10", "20": "20", "80": "40"}
+    assert sizes == {(code, size): own[size] for code in ("en", "fi") for size in own}
+    # Of the whole of all languages nothing is drawn.
+    assert any("4 systems of 6 had one seed" in said for said in written.findings["fi"])
 
 
 def test_the_report_of_a_grid_is_of_its_data_as_it_is_now(tmp_path):

@@ -7,6 +7,7 @@ from scipy import stats
 
 from synthner.evaluation.bootstrap import bootstrap_interval, micro_f1, resampled_f1
 from synthner.evaluation.statistics import (
+    change_of_difference,
     holm,
     interval_over_runs,
     paired_tests,
@@ -303,6 +304,27 @@ def test_a_few_sentences_tell_no_more_than_they_can(differing, least, others, ru
     [test] = paired_tests({"right": right, "wrong": wrong}, replicates=400, seed=1)
     assert test.p_value == pytest.approx(least, rel=0.05)
     assert (test.interval[0] > 0) == (test.p_value < 0.05)
+
+
+@pytest.mark.parametrize("sentences", [2, 1000, 1100])
+def test_no_number_of_sentences_makes_a_difference_certain(sentences):
+    right = np.ones((1, sentences, 3), dtype=int)
+    [test] = paired_tests({"right": right, "wrong": right * [0, 1, 1]}, replicates=20, seed=1)
+    assert test.p_value > 0
+    assert test.interval[0] < test.interval[1]
+
+
+def test_sentences_on_which_the_difference_stays_do_not_make_its_change_surer():
+    def found(number):
+        counts = np.ones((3, 300, 3), dtype=int)
+        counts[:, number:, 0] = 0
+        return counts
+
+    before, after = (found(100), found(100)), (found(204), found(200))
+    changed = change_of_difference(before, after, seed=1)
+    [difference] = paired_tests({"first": after[0], "second": after[1]}, seed=1)
+    assert changed.p_value == pytest.approx(difference.p_value) == pytest.approx(1 / 8)
+    assert changed.interval == pytest.approx(difference.interval)
 
 
 @pytest.mark.parametrize("sentences", [2, 3, 5, 8])

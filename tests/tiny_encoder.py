@@ -9,6 +9,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 from transformers import (
     BertConfig,
     BertForTokenClassification,
+    DebertaConfig,
+    DebertaForTokenClassification,
     PreTrainedTokenizerFast,
     RobertaConfig,
     RobertaForTokenClassification,
@@ -25,6 +27,7 @@ torch.set_num_threads(1)
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>"]
 KINDS: dict[str, tuple[Any, Any]] = {
     "bert": (BertConfig, BertForTokenClassification),
+    "deberta": (DebertaConfig, DebertaForTokenClassification),
     "roberta": (RobertaConfig, RobertaForTokenClassification),
     "roformer": (RoFormerConfig, RoFormerForTokenClassification),
     "xlm-roberta": (XLMRobertaConfig, XLMRobertaForTokenClassification),

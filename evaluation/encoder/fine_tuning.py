@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import torch
@@ -171,6 +171,23 @@ class FineTuning:
         if without:
             optimizer.add_param_group({"params": without, "weight_decay": 0.0})
         return optimizer
+
+
+def computable(settings: EncoderSettings, model: WordModel) -> EncoderSettings:
+    """Return settings that a model can compute with: a few, as the first DeBERTa, cannot in bf16.
+
+    It is tried on the CPU, whatever the machine has, so that a tagger is the same model everywhere.
+    """
+    if settings.precision == "fp32":
+        return settings
+    # One place is masked: what masks it is what fails.
+    subwords, attention, owners = torch.tensor([[0, 0]]), torch.tensor([[1, 0]]), torch.tensor([[0, 1]])
+    try:
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+            model(subwords, attention, owners)
+    except RuntimeError:
+        return replace(settings, precision="fp32")
+    return settings
 
 
 def precision_here(settings: EncoderSettings, device: torch.device) -> str:

@@ -57,7 +57,7 @@ class EncoderSettings:
         weight_decay: Weight decay; biases and layer norms have none.
         longest_gradient: Gradients are made no longer than this; None leaves them as they are.
         longest: The most subwords in a window; fewer where the model cannot read so many.
-        precision: `bf16` computes in bf16 where the machine can, with weights in fp32.
+        precision: `bf16` computes in bf16 where machine and model can, with weights in fp32.
         like_lengths: Batches are made of windows of like length.
         width_multiple: Batches are padded to a multiple of this, so that there are few widths.
         recorded_steps: On a GPU of Nvidia or AMD, steps for batches of a shape that comes often are recorded

@@ -97,7 +97,7 @@ class EncoderTagger:
         with quietly(), enough_memory(settings):
             tagger = cls._untrained(settings, learned)
             windows = tagger._labelled_windows(counted)
-            tuning = FineTuning(tagger._model, settings)
+            tuning = FineTuning(tagger._model, tagger._settings)
             tagger._fine_tune(tuning, windows, validation, list(test_tokens))
         return tagger
 
@@ -235,6 +235,7 @@ class EncoderTagger:
 
     @classmethod
     def _untrained(cls, settings: EncoderSettings, labels: list[str]) -> EncoderTagger:
+        from .fine_tuning import computable
         from .saved_taggers import load_word_model
 
         folder = model_folder(settings.model)
@@ -245,7 +246,7 @@ class EncoderTagger:
             longest=min(settings.longest, positions(model)),
             subwords_known=model.encoder.get_input_embeddings().num_embeddings,
         )
-        return cls(reader, model, labels, settings)
+        return cls(reader, model, labels, computable(settings, model))
 
     def _labelled_windows(self, counted: Sequence[tuple[Example, int]]) -> list[LabelledWindow]:
         """Return the windows of examples with their labels, each as often as it counts."""

@@ -14,7 +14,7 @@ class TrainingFacts:
         best_epoch: The epoch, counted from 1, whose weights were kept; None without validation examples.
         validation_f1: Micro-F1 on the validation examples after each epoch.
         losses: The loss at each step of the optimizer; a saved tagger does not keep them.
-        precision: `fp32` or `bf16`: what was computed with, which a machine without bf16 decides too.
+        precision: What was computed with: `bf16` only where machine and model can.
         device: `cpu` or the kind of accelerator.
         not_recorded: Why steps were no longer recorded, where the settings ask for it.
     """

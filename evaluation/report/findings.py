@@ -32,7 +32,7 @@ def findings(evidence: Evidence) -> list[str]:
             "differ is not tested. Intervals are put together from those of the runs."
         ]
     if not evidence.comparisons:
-        return ["There are no two systems here that differ in one thing alone, so nothing was tested."]
+        return [_NOTHING_TO_COMPARE]
     found = [
         *_sentences_of_sources(evidence.of_kind("sources")),
         *_sentences_of_sizes(evidence.of_kind("sizes")),
@@ -42,6 +42,12 @@ def findings(evidence: Evidence) -> list[str]:
     if not any(each.is_separated for each in evidence.comparisons):
         found.insert(0, nothing_separated(len(evidence.comparisons)))
     return found + list(caveats(evidence))
+
+
+_NOTHING_TO_COMPARE = (
+    "There are no two systems here that differ in one thing alone and have not both collapsed in every run, "
+    "so nothing was tested."
+)
 
 
 def nothing_separated(tests: int) -> str:

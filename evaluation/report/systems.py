@@ -135,13 +135,15 @@ class System:
     def true_size(self) -> int | None:
         """How many sentences the size stands for: fewer than asked for where there were no more.
 
-        None where the system was not trained on any that are counted.
+        Of a model of several languages it is what the language has that has most. None where the system was
+        not trained on any that are counted.
         """
         role = "gold" if self.setting in ADDED_TO_GOLD else "source"
+        parts = [part for part in self.runs[0].result["data"]["train"] if part["role"] == role]
+        if self.setting == MULTILINGUAL and parts:
+            return max(part["sentences"] for part in parts)
         counted = [
-            part["sentences"]
-            for part in self.runs[0].result["data"]["train"]
-            if part["role"] == role and part["language"] in (self.language, SEVERAL_LANGUAGES)
+            part["sentences"] for part in parts if part["language"] in (self.language, SEVERAL_LANGUAGES)
         ]
         if counted:
             return sum(counted)
@@ -159,7 +161,7 @@ class System:
             return self.setting != PREDICTIONS
         # Nothing is drawn at random when a CRF is trained, and what is learned whole is no sample.
         is_whole = self.size is None or self.is_smaller
-        return self.setting == MULTILINGUAL or (self.setting not in TRANSFER_ALONE and not is_whole)
+        return self.setting not in TRANSFER_ALONE and not is_whole
 
     @property
     def left_out(self) -> int:
