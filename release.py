@@ -6,39 +6,24 @@ joins those of one generator in several languages.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Literal
 
-from .evaluation.grid.description import (
-    CRF,
-    ENCODER,
-    GOLD_AND_SYNTHETIC,
-    ORGANIC,
-    SCRATCH,
-    SEEDS,
-    SIZES,
-    STATISTICAL,
-    Grid,
-    GridLanguage,
-    GridSource,
-    GridTagger,
-    TranslateTest,
-)
-from .schema.errors import DataError, ReleaseError
+from .evaluation.grid.description import Grid
+from .evaluation.grid.read_description import read_grid
+from .schema.errors import ReleaseError
 from .schema.labels import LabelSet
 from .schema.languages import Language, language
 from .schema.methods import METHODS, OFFLINE
 from .schema.prices import Prices
+from .schema.splits import SPLITS
 from .schema.validation import explain, first_error, nearest, unknown_key
-from .schema.yaml_source import KeyPath, YamlSource
+from .schema.yaml_source import KeyPath, YamlSource, check_named, naming_the_line
 from .sources.corpora import corpus
 from .sources.gold import GoldSource
-
-SPLITS = ("train", "validation", "test")
 
 ENGINES = ("openai", "openai_batch", "transformers", "vllm", "ray", "recorded", OFFLINE)
 """The engines that come along, by name."""
@@ -225,22 +210,31 @@ def read_release(path: Path) -> Release:
     value = source.value
     folder = path.resolve().parent
     generators = {name: _generator(source, name) for name in value.get("generators", {})}
-    configs = _expand(source, folder, generators)
+    languages = _languages(source, folder)
+    configs = _expand(languages, generators)
     joint = _joint_configs(source, configs)
+    gates = Gates(**value.get("gates", {}))
     return Release(
         path=path.resolve(),
         name=value["name"],
         seed=value["seed"],
         configs=configs,
         joint=joint,
-        gates=Gates(**value.get("gates", {})),
+        gates=gates,
         publishing=_publishing(value.get("publish", {})),
         license=value.get("license"),
         pretty_name=value.get("pretty_name", value["name"]),
         description=value.get("description", "").strip(),
         authors=tuple(value.get("authors", ())),
         contact=value.get("contact"),
-        grid=_grid(source, folder, generators, joint),
+        grid=read_grid(
+            source,
+            folder,
+            gold={code: gold for code, (_, gold) in languages.items()},
+            generators={name: each.languages for name, each in generators.items()},
+            joint={each.name: [config.language.code for config in each.joined] for each in joint},
+            iob2=gates.iob2,
+        ),
         max_cost=value.get("max_cost"),
         currency=value.get("currency", Release.currency),
     )
@@ -268,7 +262,7 @@ def _generator(source: YamlSource, name: str) -> Generator:
     value = source.value["generators"][name]
     languages = tuple(value.get("languages", source.value["languages"]))
     for index, code in enumerate(languages):
-        _check_named(source, ("generators", name, "languages", index), code, source.value["languages"])
+        check_named(source, ("generators", name, "languages", index), code, source.value["languages"])
     method = METHODS[value["method"]]
     engine = _engine(source, name)
     curation = value.get("curation", False)
@@ -338,18 +332,25 @@ def _engine(source: YamlSource, name: str) -> str:
     return engine
 
 
-def _expand(source: YamlSource, folder: Path, generators: Mapping[str, Generator]) -> tuple[Config, ...]:
-    configs = []
+def _languages(source: YamlSource, folder: Path) -> dict[str, tuple[Language, GoldSource]]:
+    """Return the languages of a release by their codes, each with its gold."""
+    found = {}
     for code in source.value["languages"]:
-        with _naming_the_line(source, ("languages", code)):
+        with naming_the_line(source, ("languages", code)):
             spoken = language(code)
-        gold = _gold_source(source, code, folder)
-        configs.extend(
-            Config(f"{code}_{generator.name}", spoken, gold, generator)
-            for generator in generators.values()
-            if code in generator.languages
-        )
-    return tuple(configs)
+        found[code] = (spoken, _gold_source(source, code, folder))
+    return found
+
+
+def _expand(
+    languages: Mapping[str, tuple[Language, GoldSource]], generators: Mapping[str, Generator]
+) -> tuple[Config, ...]:
+    return tuple(
+        Config(f"{code}_{generator.name}", spoken, gold, generator)
+        for code, (spoken, gold) in languages.items()
+        for generator in generators.values()
+        if code in generator.languages
+    )
 
 
 def _joint_configs(source: YamlSource, configs: Sequence[Config]) -> tuple[JointConfig, ...]:
@@ -375,7 +376,7 @@ def _joint_config(source: YamlSource, name: str, configs: Sequence[Config]) -> I
     keys = ("joint", name)
     for key, what in (("languages", "language"), ("generators", "generator")):
         for place, word in enumerate(value.get(key, ())):
-            _check_named(source, (*keys, key, place), word, source.value[key], what)
+            check_named(source, (*keys, key, place), word, source.value[key], what)
     languages = value.get("languages", source.value["languages"])
     fewest = len(languages) if "languages" in value else 2
     hint = (
@@ -404,22 +405,11 @@ def _joint_config(source: YamlSource, name: str, configs: Sequence[Config]) -> I
         )
 
 
-@contextmanager
-def _naming_the_line(source: YamlSource, key_path: KeyPath) -> Iterator[None]:
-    try:
-        yield
-    except DataError as error:
-        keys = ".".join(str(key) for key in key_path)
-        raise ReleaseError(
-            f"{keys}: {error.message}", where=source.where(key_path), hint=error.hint
-        ) from error
-
-
 def _gold_source(source: YamlSource, code: str, folder: Path) -> GoldSource:
     entry = source.value["languages"][code]
     gold = entry["gold"]
     if "corpus" in gold:
-        with _naming_the_line(source, ("languages", code, "gold", "corpus")):
+        with naming_the_line(source, ("languages", code, "gold", "corpus")):
             corpus(gold["corpus"])
     return GoldSource(
         corpus=gold.get("corpus"),
@@ -431,171 +421,3 @@ def _gold_source(source: YamlSource, code: str, folder: Path) -> GoldSource:
         citation=gold.get("citation"),
         labels=LabelSet.of_types(entry["labels"]) if "labels" in entry else None,
     )
-
-
-def _grid(
-    source: YamlSource, folder: Path, generators: Mapping[str, Generator], joint: Sequence[JointConfig]
-) -> Grid:
-    """Read the experiments of a release; one that names none is worth asking about, too."""
-    value = source.value.get("evaluation", {})
-    known = source.value["languages"]
-    for key in ("languages", "related"):
-        for place, code in enumerate(value.get(key, ())):
-            _check_named(source, ("evaluation", key, place if key == "languages" else code), code, known)
-    for code, related in value.get("related", {}).items():
-        _check_named(source, ("evaluation", "related", code), related, known)
-    sources = _grid_sources(source, generators, joint)
-    return Grid(
-        languages=tuple(
-            GridLanguage(
-                code, _related_language(code, value.get("related", {}), known), is_named="languages" in value
-            )
-            for code in value.get("languages", known)
-        ),
-        gold={code: _gold_source(source, code, folder) for code in known},
-        sources=sources,
-        taggers=tuple(
-            GridTagger(
-                name,
-                ENCODER if "model" in tagger else CRF,
-                tagger.get("model"),
-                tagger.get("recipe"),
-                tagger.get("settings", {}),
-            )
-            for name, tagger in value.get("taggers", {CRF: {}}).items()
-        ),
-        settings=tuple(value.get("settings", _usual_settings(sources))),
-        sizes=tuple(sorted(value.get("sizes", SIZES))),
-        seeds=value.get("seeds", SEEDS),
-        seed=source.value["seed"],
-        dataset=folder / "dataset",
-        folder=folder,
-        runs=folder / "runs",
-        retry_collapsed=value.get("retry_collapsed", False),
-        iob2=source.value.get("gates", {}).get("iob2", Gates.iob2),
-        translate_test=_translate_test(source),
-    )
-
-
-def _translate_test(source: YamlSource) -> TranslateTest | None:
-    value = source.value.get("evaluation", {}).get("translate_test")
-    if value is None:
-        return None
-    keys = ("evaluation", "translate_test")
-    known = source.value["languages"]
-    if "source" in value:
-        _check_named(source, (*keys, "source"), value["source"], known)
-    for code in value.get("codes", {}):
-        _check_named(source, (*keys, "codes", code), code, known)
-    aligner = value.get("aligner", STATISTICAL)
-    for key in ("aligner_model",) if aligner == STATISTICAL else ("extra",):
-        if key in value:
-            raise ReleaseError(
-                f"evaluation.translate_test.{key}: the aligner `{aligner}` has no use for it",
-                where=source.where((*keys, key)),
-                hint="Only statistics learn from further text, and only the others have a model. Leave it "
-                "out, or name another aligner.",
-            )
-    projection = value.get("projection", {})
-    _check_projection(source, (*keys, "projection"), projection)
-    return TranslateTest(
-        model=value["model"],
-        model_revision=value.get("model_revision"),
-        codes=value.get("codes", {}),
-        decoding={key: value[key] for key in ("beams", "batch_size") if key in value},
-        source=value.get("source"),
-        aligner=aligner,
-        aligner_model=value.get("aligner_model"),
-        extra=tuple((each["source"], each["target"]) for each in value.get("extra", ())),
-        projection=projection,
-    )
-
-
-def _check_projection(source: YamlSource, keys: KeyPath, said: Mapping[str, Any]) -> None:
-    from .projection.settings import WrongProjectionError, projection_settings
-
-    known = source.value["languages"]
-    gold = said.get("tagger", {}).get("gold")
-    if gold is not None and gold not in ("{language}", "{source}"):
-        _check_named(source, (*keys, "tagger", "gold"), gold, known)
-    for code in said.get("translator", {}).get("codes", {}):
-        _check_named(source, (*keys, "translator", "codes", code), code, known)
-    try:
-        projection_settings(said)
-    except WrongProjectionError as error:
-        key_path = (*keys, error.key) if error.key else keys
-        raise ReleaseError(
-            f"{'.'.join(map(str, key_path))}: {error.message}",
-            where=source.where(key_path),
-            hint=error.hint,
-        ) from error
-
-
-def _usual_settings(sources: tuple[GridSource, ...]) -> tuple[str, ...]:
-    return (SCRATCH, GOLD_AND_SYNTHETIC) if any(not each.is_organic for each in sources) else (SCRATCH,)
-
-
-def _grid_sources(
-    source: YamlSource, generators: Mapping[str, Generator], joint: Sequence[JointConfig]
-) -> tuple[GridSource, ...]:
-    named = source.value.get("evaluation", {}).get("sources")
-    if named is None:
-        named = {ORGANIC: "gold"} | {name: {"generator": name} for name in generators}
-    return tuple(_grid_source(source, name, value, generators, joint) for name, value in named.items())
-
-
-def _grid_source(
-    source: YamlSource,
-    name: str,
-    value: Mapping[str, Any] | str,
-    generators: Mapping[str, Generator],
-    joint: Sequence[JointConfig],
-) -> GridSource:
-    if isinstance(value, str):
-        return GridSource(name)
-    keys = ("evaluation", "sources", name)
-    for place, code in enumerate(value.get("languages", ())):
-        _check_named(source, (*keys, "languages", place), code, source.value["languages"])
-    languages = tuple(value.get("languages", ()))
-    if "corpus" in value:
-        with _naming_the_line(source, (*keys, "corpus")):
-            corpus(value["corpus"])
-    if "joint" in value:
-        languages_of = {config.name: [each.language.code for each in config.joined] for config in joint}
-        _check_named(source, (*keys, "joint"), value["joint"], languages_of, "joint config")
-        return GridSource(
-            name,
-            config=value["joint"],
-            languages=languages or tuple(languages_of[value["joint"]]),
-        )
-    if "generator" not in value:
-        return GridSource(
-            name,
-            train=value.get("train"),
-            validation=value.get("validation"),
-            corpus=value.get("corpus"),
-            predictions=value.get("predictions"),
-            languages=languages,
-        )
-    _check_named(source, (*keys, "generator"), value["generator"], generators, "generator")
-    generator = generators[value["generator"]]
-    return GridSource(
-        name, config=f"{{language}}_{generator.name}", languages=languages or generator.languages
-    )
-
-
-def _related_language(code: str, named: Mapping[str, str], known: Mapping[str, Any]) -> str | None:
-    related = named.get(code) or language(code).related
-    return related if related in known else None
-
-
-def _check_named(
-    source: YamlSource, key_path: KeyPath, name: str, known: Iterable[str], what: str = "language"
-) -> None:
-    if name not in known:
-        keys = ".".join(str(key) for key in key_path)
-        raise ReleaseError(
-            f"{keys}: `{name}` is no {what} of this release",
-            where=source.where(key_path),
-            hint=nearest(name, known),
-        )

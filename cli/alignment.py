@@ -159,13 +159,13 @@ def _load(method: str, options: dict[str, Any]) -> NeuralAligner:
 def _print_aligned(outcome: AlignOutcome, output: Path) -> None:
     """Print how many links there are, what is to be known of them, and where they are."""
     if outcome.error is not None:
-        click.echo(
+        console.say(
             f"Alignment error rate {outcome.error.aer:.2%}, precision {outcome.error.precision:.2%}, "
             f"recall {outcome.error.recall:.2%}"
         )
     for remark in outcome.remarks:
-        click.echo(remark)
-    click.echo(
+        console.say(remark)
+    console.say(
         f"{console.counted(outcome.links, 'link')} in {console.counted(outcome.sentences, 'sentence')}, "
         f"{outcome.unaligned:,} of them without any: {output}"
     )

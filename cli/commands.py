@@ -53,7 +53,7 @@ def main() -> None:
         sys.exit(error.exit_status)
     except (KeyboardInterrupt, click.exceptions.Abort) as error:
         # Click puts an interrupt into an error of its own; who was interrupted may have said what goes on.
-        click.echo(str(error.__cause__ or error) or GO_ON, err=True)
+        console.say(str(error.__cause__ or error) or GO_ON, err=True)
         sys.exit(console.INTERRUPTED)
     except OSError as error:
         # No part of this program, but the machine: most often a full disk behind the output.

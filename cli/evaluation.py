@@ -12,7 +12,7 @@ from ..schema.errors import DataError, WrongUsageError
 from . import console
 from .console import evaluation as console_evaluation
 from .console import models as console_models
-from .options import json_option, open_release, release_argument
+from .options import folder, json_option, open_release, release_argument, release_option
 
 if TYPE_CHECKING:
     from ..evaluation.grid.cells import Plan
@@ -51,6 +51,8 @@ def evaluate(
         raise no_cell(plan, data, release)
     if dry_run:
         _show_grid(plan, data, as_json)
+        if not plan.cells:
+            raise click.exceptions.Exit(1)
         return
     with console_evaluation.GridProgress(plan, data) as watcher:
         if address is None:
@@ -66,15 +68,13 @@ def evaluate(
 
 @click.command()
 @release_argument
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="The report's folder; by default `report`."
-)
+@click.option("-o", "--output", type=folder, help="The report's folder; by default `report`.")
 @click.option("--paper", is_flag=True, help="Set the numbers of Kamath & Vajjala (2025) beside ours.")
 @json_option
 def report(release: Path, output: Path | None, paper: bool, as_json: bool) -> None:
     """Write tables, learning curves and findings of the evaluation.
 
-    Only results of the data as it is now are reported, and gold is needed to compare sources. Figures need
+    Only results of the data as it is now are reported, and gold is needed to compare sources. A report needs
     `pip install 'synthner[report]'`. RELEASE is a release.yaml or its folder.
     """
     from ..evaluation.report.of_grid import report_on_grid
@@ -98,13 +98,7 @@ def report(release: Path, output: Path | None, paper: bool, as_json: bool) -> No
     metavar="ORG/NAME",
     help="The repository; {cell}, {language}, {source}, {tagger}, {size} and {seed} in it are the cell's.",
 )
-@click.option(
-    "--release",
-    type=click.Path(path_type=Path),
-    default="release.yaml",
-    show_default=True,
-    help="The release whose evaluation it is.",
-)
+@release_option("The release whose evaluation it is.")
 @click.option("--dry-run", is_flag=True, help="Train, compare, say what would be pushed; send nothing.")
 @click.option("--private", is_flag=True, help="Make a new repository private.")
 @json_option
@@ -171,9 +165,9 @@ def _end_grid(plan: Plan, data: GridData, release: Path, as_json: bool) -> None:
         console_evaluation.print_grid_status(status_)
         if status_.done:
             where = shlex.quote(str(release))
-            click.echo(f"The results are in {data.grid.runs}. Next: synthner report {where}")
+            console.say(f"The results are in {data.grid.runs}. Next: synthner report {where}")
         else:
-            click.echo(
+            console.say(
                 "There is no result to report. Mend what is said above and run the same command again: what "
                 "failed is tried again."
             )

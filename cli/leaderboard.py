@@ -11,15 +11,14 @@ from . import console
 from .console import leaderboard as console_leaderboard
 from .leaderboard_submission import init, review, submit
 from .options import file, json_option
+from .options import folder as folder_type
 
-_folder = click.Path(path_type=Path, file_okay=False)
-_folder_argument = click.argument("folder", type=_folder, default=".")
+_folder_argument = click.argument("folder", type=folder_type, default=".")
 _data_option = click.option(
     "--data",
     "mirror",
-    type=_folder,
+    type=folder_type,
     help="Read data sets from FOLDER/ORG/NAME where they are there, and not from the Hub.",
-    metavar="FOLDER",
 )
 
 
@@ -34,9 +33,11 @@ def leaderboard() -> None:
 @leaderboard.command()
 @_folder_argument
 @click.option(
-    "--changed", multiple=True, metavar="PATH", help="A file of the submission; may be given several times."
+    "--changed", multiple=True, metavar="FILE", help="A file of the submission; may be given several times."
 )
-@click.option("--base", type=_folder, help="The leaderboard without the submission: what differs is checked.")
+@click.option(
+    "--base", type=folder_type, help="The leaderboard without the submission: what differs is checked."
+)
 @_data_option
 @click.option("--markdown", is_flag=True, help="Print the answer to a pull request, as Markdown.")
 @json_option
@@ -60,7 +61,7 @@ def verify(
     if as_json:
         console.print_json({**verification.as_json(), "markdown": render_answer(verification)})
     elif markdown:
-        click.echo(render_answer(verification), nl=False)
+        console.say(render_answer(verification), nl=False)
     else:
         console_leaderboard.print_verification(verification)
     if not verification.is_acceptable:
@@ -92,7 +93,7 @@ def build(folder: Path, mirror: Path | None, as_json: bool) -> None:
 
 @leaderboard.command("import")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=file)
-@click.option("-o", "--output", "folder", required=True, type=_folder, help="The leaderboard.")
+@click.option("-o", "--output", "folder", required=True, type=folder_type, help="The leaderboard.")
 @click.option("--model", metavar="ORG/NAME", help="Whose results they are, where the files do not say.")
 @json_option
 def import_results(files: tuple[Path, ...], folder: Path, model: str | None, as_json: bool) -> None:
@@ -143,11 +144,11 @@ def page(folder: Path, output: Path, repository: str | None, as_json: bool) -> N
     if as_json:
         console.print_json({"file": str(output), "rows": len(rows)})
     else:
-        click.echo(f"Wrote {output}: {len(rows):,} rows.")
+        console.say(f"Wrote {output}: {len(rows):,} rows.")
 
 
 @leaderboard.command()
-@click.option("-o", "--output", "folder", required=True, type=_folder, help="The folder of the Space.")
+@click.option("-o", "--output", "folder", required=True, type=folder_type, help="The folder of the Space.")
 @click.option(
     "--leaderboard",
     "repository",
@@ -169,8 +170,8 @@ def space(folder: Path, repository: str, branch: str, as_json: bool) -> None:
     if as_json:
         console.print_json({"folder": str(folder), "files": written})
     else:
-        click.echo(f"Wrote {len(written)} files to {folder}. Next:\n")
-        click.echo(f"  hf upload ORG/SPACE {shlex.quote(str(folder))} . --repo-type space")
+        console.say(f"Wrote {len(written)} files to {folder}. Next:\n")
+        console.say(f"  hf upload ORG/SPACE {shlex.quote(str(folder))} . --repo-type space")
 
 
 for _command in (submit, review, init):

@@ -15,7 +15,7 @@ from ..schema.errors import WrongUsageError
 from . import console
 from .console import evaluation as console_evaluation
 from .console import leaderboard_submission as console_leaderboard_submission
-from .options import json_option, open_release
+from .options import json_option, open_release, release_option
 
 if TYPE_CHECKING:
     from ..evaluation.leaderboard.benchmarks import Benchmarks
@@ -61,13 +61,7 @@ class _Options:
 )
 @click.option("--cost", type=click.FloatRange(min=0), help="What making the training data has cost.")
 @click.option("--currency", metavar="CODE", help="Of the cost: USD, EUR …")
-@click.option(
-    "--release",
-    type=click.Path(path_type=Path),
-    default="release.yaml",
-    show_default=True,
-    help="The release whose cells RESULT names.",
-)
+@release_option("The release whose cells RESULT names.")
 @click.option("--dry-run", is_flag=True, help="Check everything, and say what would be sent; send nothing.")
 @json_option
 def submit(results: tuple[str, ...], to: str, dry_run: bool, as_json: bool, **given: Any) -> None:
@@ -230,6 +224,6 @@ def init(folder: Path, as_json: bool) -> None:
     if as_json:
         console.print_json({"folder": str(folder.resolve()), "files": written})
         return
-    click.echo(f"Wrote {len(written)} files to {folder}. Next:\n")
-    click.echo("  edit benchmarks/example.yaml, and give it your benchmark's name")
-    click.echo(f"  synthner leaderboard build {shlex.quote(str(folder))}")
+    console.say(f"Wrote {len(written)} files to {folder}. Next:\n")
+    console.say("  edit benchmarks/example.yaml, and give it your benchmark's name")
+    console.say(f"  synthner leaderboard build {shlex.quote(str(folder))}")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -26,6 +26,25 @@ format_option = click.option(
 )
 release_argument = click.argument("release", type=click.Path(path_type=Path), default="release.yaml")
 file = click.Path(path_type=Path, dir_okay=False)
+folder = click.Path(path_type=Path, file_okay=False)
+# What help calls it, as all texts do; Click would say DIRECTORY.
+folder.name = "folder"
+
+
+def release_option(what: str) -> Callable[[Any], Any]:
+    """Return the option `--release` of a command whose arguments are parts of a release's evaluation.
+
+    Args:
+        what: What help says of it.
+    """
+    return click.option(
+        "--release",
+        type=click.Path(path_type=Path),
+        metavar="RELEASE",
+        default="release.yaml",
+        show_default=True,
+        help=what,
+    )
 
 
 def open_release(path: Path) -> Release:

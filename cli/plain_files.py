@@ -75,9 +75,10 @@ def curate(
         check_id(data, explain)
     encoder = encoder_judge(judge, seed) if judge is not None else None
     held_out = {split: path for split in ("validation", "test") if (path := others[split]) is not None}
-    outcome = curate_file(
-        data, gold, output, held_out=held_out, rejects=others["rejects"], seed=seed, judge=encoder
-    )
+    with console.at_work(f"Curating {data.name}"):
+        outcome = curate_file(
+            data, gold, output, held_out=held_out, rejects=others["rejects"], seed=seed, judge=encoder
+        )
     history = outcome.history(explain) if explain is not None else None
     if as_json:
         console.print_json(outcome.as_json() | ({"explained": history} if history else {}))
@@ -97,12 +98,15 @@ def score(gold: Path, predicted: Path, format_: str | None, as_json: bool) -> No
     the macro average over gold's types stand beside it.
     """
     from ..evaluation.prediction_files import score_files
+    from ..sources.report import Report
 
-    outcome = score_files(gold, predicted, format=format_)
+    report = Report()
+    outcome = score_files(gold, predicted, format=format_, report=report)
     if as_json:
-        console.print_json(outcome.as_json())
+        console.print_json({**outcome.as_json(), "problems": report.as_json()})
     else:
         plain_files.print_score(outcome)
+        plain_files.print_problems_of_scoring(report.problems)
 
 
 @click.command()
@@ -130,9 +134,10 @@ def train(
     """
     from ..evaluation.train import train_and_test
 
-    outcome = train_and_test(
-        gold, test, synthetic=synthetic, tagger=tagger, seed=seed, predictions=predictions
-    )
+    with console.at_work(f"Training on {gold.name}"):
+        outcome = train_and_test(
+            gold, test, synthetic=synthetic, tagger=tagger, seed=seed, predictions=predictions
+        )
     if as_json:
         console.print_json(outcome.as_json())
     else:

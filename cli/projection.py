@@ -216,7 +216,7 @@ def _trained(path: Path) -> NamedTagger:
             hint="`--tagger-gold` names labelled sentences of the target's language.",
         )
     if gold.left_out:
-        click.echo(
+        console.say(
             f"{path}: {console.counted(gold.left_out, 'sentence')} cannot be learned, for a tag is none.",
             err=True,
         )

@@ -87,4 +87,4 @@ def _rehearse(release: Release, options: list[str], *, times: int) -> None:
     status_ = rehearse(command, organization=organization or None, times=times)
     if status_:
         raise click.exceptions.Exit(status_)
-    click.echo("This was a rehearsal: nothing has left this machine.", err=True)
+    console.say("This was a rehearsal: nothing has left this machine.", err=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -48,9 +49,9 @@ def init(folder: Path, example: str, as_json: bool) -> None:
     if as_json:
         console.print_json({"folder": str(folder.resolve()), "files": written})
         return
-    click.echo(f"Wrote {len(written)} files to {folder}. Next:\n")
+    console.say(f"Wrote {len(written)} files to {folder}. Next:\n")
     command = "study" if example == TRANSFER_STUDY.name else "run"
-    click.echo(f"  cd {shlex.quote(str(folder))}\n  synthner {command}")
+    console.say(f"  cd {shlex.quote(str(folder))}\n  synthner {command}")
 
 
 @click.command()
@@ -136,8 +137,8 @@ def methods(as_json: bool) -> None:
         console.print_json({"methods": listed})
         return
     for name, method in METHODS.items():
-        click.secho(name, bold=True)
-        click.echo(f"  {method.summary}\n  Needs: {method.needs}.")
+        console.say(name, bold=True)
+        console.say(f"  {method.summary}\n  Needs: {method.needs}.")
 
 
 @click.command()
@@ -187,7 +188,9 @@ def build(release: Path, explain: str | None, as_json: bool) -> None:
         console.print_json(manifest)
         return
     building.print_waterfalls(manifest)
-    click.echo(f"The dataset is in {opened.dataset}; what was not published is in {opened.work / 'rejects'}.")
+    console.say(
+        f"The dataset is in {opened.dataset}; what was not published is in {opened.work / 'rejects'}."
+    )
 
 
 @click.command()
@@ -298,6 +301,7 @@ def _names_a_release(path: Path) -> bool:
 
 
 def _validate_release(path: Path, as_json: bool) -> None:
+    from ..builders.findings import find_test_in_train
     from ..generation.plan import check_other_gold
     from ..hub.verification import verify_folder
     from ..schema.manifest import MANIFEST
@@ -307,6 +311,7 @@ def _validate_release(path: Path, as_json: bool) -> None:
     sources = {config.language.code: config.gold for config in release.configs}
     gold = {code: load_gold(source, code, iob2_policy=release.gates.iob2) for code, source in sources.items()}
     check_other_gold(release, gold)
+    findings = [each for each in find_test_in_train(gold) if each.name not in release.publishing.accept]
     built = (release.dataset / MANIFEST).exists()
     verified = verify_folder(release.dataset) if built else []
     if as_json:
@@ -322,10 +327,11 @@ def _validate_release(path: Path, as_json: bool) -> None:
                     }
                     for code, data in gold.items()
                 },
+                "findings": [asdict(each) for each in findings],
                 "dataset": {config.name: dict(config.examples) for config in verified} if built else None,
             }
         )
     else:
-        building.print_release_validation(release, gold, verified)
-    if any(data.report.has_errors for data in gold.values()):
+        building.print_release_validation(release, gold, findings, verified)
+    if findings or any(data.report.has_errors for data in gold.values()):
         raise click.exceptions.Exit(1)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..schema.errors import ReleaseError
+from ..schema.errors import ReleaseError, WrongUsageError
 from ..schema.methods import PROJECTION, TEACHER_STUDENT, TRANSFER
 from . import console
 from .console import building
 from .console import evaluation as console_evaluation
 from .evaluation import no_cell, plan_grid
-from .options import json_option, open_release, release_argument
+from .options import folder, json_option, open_release, release_argument
 from .steps import build_dataset, generate_release, show_plan
 
 if TYPE_CHECKING:
@@ -36,9 +36,7 @@ _EXAMPLE = """\
 
 @click.command()
 @release_argument
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="The report's folder; by default `report`."
-)
+@click.option("-o", "--output", type=folder, help="The report's folder; by default `report`.")
 @click.option("--dry-run", is_flag=True, help="Print what it would take; make, train and write nothing.")
 @json_option
 def study(release: Path, output: Path | None, dry_run: bool, as_json: bool) -> None:
@@ -48,15 +46,12 @@ def study(release: Path, output: Path | None, dry_run: bool, as_json: bool) -> N
     evaluates and reports, and writes the study beside the report: F1 and gap by size with intervals and
     tests, a figure, and findings. It goes on where it was. RELEASE is a release.yaml or its folder.
     """
-    from ..evaluation.report.figures import require_report_extra
-
     opened = open_release(release)
     ways = ways_of(opened)
     if dry_run:
         _show(opened, ways, as_json)
         return
-    # It would be a pity to learn of it when everything is trained.
-    require_report_extra()
+    _require_extras(opened)
     _make(opened, as_json)
     _evaluate(opened, ways, output or opened.folder / "report", as_json)
 
@@ -119,6 +114,51 @@ def _methods_of(kind: str) -> str:
     return ", ".join(f"`{method}`" for method, each in TRANSFER.items() if each == kind)
 
 
+def _require_extras(release: Release) -> None:
+    """Make sure that all is installed that the study needs, from its first step to its last.
+
+    It would be a pity to learn of the last one when everything is trained, and of one after the other.
+
+    Raises:
+        WrongUsageError: If something is not; it names all of it.
+    """
+    from ..evaluation.report.figures import require_report_extra
+    from ..projection.statistical_alignment import require_thot
+
+    missing = []
+    for require in (require_thot, require_report_extra) if _will_align(release) else (require_report_extra,):
+        try:
+            require()
+        except WrongUsageError as error:
+            missing.append(error)
+    if missing:
+        raise WrongUsageError(
+            "; ".join(error.message for error in missing),
+            hint="\n".join(error.hint for error in missing if error.hint),
+        )
+
+
+def _will_align(release: Release) -> bool:
+    """Say whether statistics will align words, for gold still to be projected or for test sentences."""
+    from ..evaluation.grid.description import STATISTICAL, TRANSLATE_TEST
+    from ..generation.generate import status as generation_status
+
+    translate_test = release.grid.translate_test if TRANSLATE_TEST in release.grid.settings else None
+    if translate_test is not None and translate_test.aligner == STATISTICAL:
+        return True
+    projected = {
+        config.name
+        for config in release.configs
+        if config.generator.method == "translate_train"
+        and config.generator.method_settings.get("aligner", STATISTICAL) == STATISTICAL
+    }
+    return any(
+        not status.splits or any(count.answered < count.planned for count in status.splits.values())
+        for name, status in (generation_status(release) if projected else {}).items()
+        if name in projected
+    )
+
+
 def _make(release: Release, as_json: bool) -> None:
     """Generate and build; a study of half of the data would not be one."""
     summary = generate_release(release)
@@ -169,7 +209,7 @@ def _show(release: Release, ways: Ways, as_json: bool) -> None:
         return
     console_evaluation.print_ways(ways)
     show_plan(release, (), as_json=False)
-    click.echo(
+    console.say(
         f"Then up to {console.counted(most, 'cell')}: which, and how long they take, is known when the data "
         "is built. `synthner evaluate --dry-run` tells."
     )

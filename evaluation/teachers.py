@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ..projection.model_folders import NamedModel, named_model
 from ..schema.errors import DataError
 from ..schema.iob2 import OUTSIDE, parse_tag, repair
-from ..sources.unlabelled_text import content_hash
+from ..sources.files import file_hash
 from .crf import CRF_MODEL, CrfTagger
 from .soft_labels import as_labels, mixed
 
@@ -89,7 +89,7 @@ class SavedTeacher:
         """
         if isinstance(self.model, NamedModel):
             return self.model.identity()
-        return ["crf", content_hash(self.model)]
+        return ["crf", file_hash(self.model)]
 
     def load(self) -> Teacher:
         """Load it.

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..schema.errors import DataError, WrongUsageError, on_one_line
+from ..sources.files import file_hash
 from ..sources.model_downloads import downloaded_model
 
 # What CTranslate2 calls the weights that were converted for it; nothing unpickles them.
@@ -290,5 +291,4 @@ def enough_memory(model: str, hint: str = "Lower `batch_size`, or take a smaller
 @lru_cache(maxsize=256)
 def _sha256(path: Path, _size: int, _changed: int) -> str:
     """Return the sha256 of a file, read once as long as it stays as it is."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return file_hash(path)

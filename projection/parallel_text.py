@@ -5,19 +5,19 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice, zip_longest
+from itertools import zip_longest
 from pathlib import Path
 from typing import TypeAlias
 
 from ..schema.errors import DataError, WrongUsageError
 from ..schema.labels import LabelSet
 from ..schema.validation import nearest
-from ..sources.conll import LINES_TO_RECOGNISE, read_conll
+from ..sources.conll import read_conll
 from ..sources.files import CHUNK, open_bytes, text_lines
 from ..sources.hub_reference import hub_reference
 from ..sources.readers import FORMATS, read_sentences, recognise_format
 from ..sources.report import Report
-from ..sources.unlabelled_text import is_conll
+from ..sources.unlabelled_text import tell_conll_from_text
 
 TEXT = "text"
 """The format of plain text: a sentence a line, words apart by blanks."""
@@ -127,10 +127,11 @@ def _labelled_sentences(path: Path, format: str | None) -> Iterator[tuple[int, S
 def _text_or_conll(
     stream: io.BufferedReader, path: Path, *, is_text: bool
 ) -> Iterator[tuple[int, Sequence[str]]]:
-    numbered = text_lines(stream, path)
-    beginning = list(islice(numbered, LINES_TO_RECOGNISE))
-    lines = chain(beginning, numbered)
-    if is_text or not is_conll([line for _, line in beginning], path):
+    lines = text_lines(stream, path)
+    is_conll = False
+    if not is_text:
+        is_conll, lines = tell_conll_from_text(lines, path)
+    if not is_conll:
         for number, line in lines:
             yield number, line.split()
         return

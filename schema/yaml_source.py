@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .errors import ReleaseError
+from .errors import DataError, ReleaseError
+from .validation import nearest
 
 MAX_BYTES = 1_000_000
 MAX_NODES = 100_000
@@ -90,6 +93,46 @@ class YamlSource:
         elif isinstance(node, yaml.SequenceNode):
             for index, child in enumerate(node.value):
                 self._walk(child, (*key_path, index))
+
+
+@contextmanager
+def naming_the_line(source: YamlSource, key_path: KeyPath) -> Iterator[None]:
+    """Say of what is wrong with a value which key it has, and in which line.
+
+    Raises:
+        ReleaseError: In place of a `DataError`.
+    """
+    try:
+        yield
+    except DataError as error:
+        keys = ".".join(str(key) for key in key_path)
+        raise ReleaseError(
+            f"{keys}: {error.message}", where=source.where(key_path), hint=error.hint
+        ) from error
+
+
+def check_named(
+    source: YamlSource, key_path: KeyPath, name: str, known: Iterable[str], what: str = "language"
+) -> None:
+    """Make sure that a value is the name of something that the release has.
+
+    Args:
+        source: The release file.
+        key_path: Where the name stands.
+        name: The name.
+        known: The names of what there is.
+        what: What it is called.
+
+    Raises:
+        ReleaseError: With the nearest name, if it is not.
+    """
+    if name not in known:
+        keys = ".".join(str(key) for key in key_path)
+        raise ReleaseError(
+            f"{keys}: `{name}` is no {what} of this release",
+            where=source.where(key_path),
+            hint=nearest(name, known),
+        )
 
 
 def _read_text(path: Path) -> str:

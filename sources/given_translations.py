@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from ..schema.errors import DataError
@@ -14,10 +13,9 @@ from .jsonl import LONGEST_LINE
 from .readers import read_sentences, recognise_format
 from .report import Report
 from .rows import TOKEN_COLUMNS, first_present
-from .unlabelled_text import TEXT_COLUMNS, is_conll
+from .unlabelled_text import TEXT_COLUMNS, tell_conll_from_text
 
 _UNREADABLE = "unreadable row"
-_LINES_LOOKED_AT = 500
 _SAME_SENTENCES = "There is one for each sentence of the source, in the same order."
 
 
@@ -59,7 +57,7 @@ def read_translations(path: Path) -> Iterator[GivenTranslation]:
 
 def _is_labelled(path: Path) -> bool:
     with open_text_lines(path, longest_line=LONGEST_LINE) as lines:
-        return is_conll([line for _, line in islice(lines, _LINES_LOOKED_AT)], path)
+        return tell_conll_from_text(lines, path)[0]
 
 
 def _of_jsonl(path: Path) -> Iterator[GivenTranslation]:

@@ -121,7 +121,7 @@ def load_gold(source: GoldSource, language_code: str, *, iob2_policy: str = "con
             raise DataError(
                 f"the {split} split has no sentence with sound labels", where=str(opened.names[split])
             )
-    labels = source.labels or _labels_of(sound.get("train") or _all(sound), opened.title)
+    labels = source.labels or _labels_of(sound, opened)
     splits = {}
     for split, sentences in sound.items():
         made_sound = _Labelling(labels, iob2_policy, opened.names[split], report)
@@ -219,14 +219,17 @@ def _is_usable(token: str) -> bool:
     return "blank token" not in problems_of_token(token)
 
 
-def _all(splits: Mapping[str, list[Sentence]]) -> list[Sentence]:
-    return [sentence for sentences in splits.values() for sentence in sentences]
-
-
-def _labels_of(sentences: Iterable[Sentence], title: str) -> LabelSet:
-    labels = LabelSet.of_tags({tag for sentence in sentences for tag in sentence.tags})
+def _labels_of(sound: Mapping[str, list[Sentence]], opened: _Opened) -> LabelSet:
+    """Return the labels of the train split; where there is none, those of all splits."""
+    splits = ["train"] if "train" in sound else list(sound)
+    labels = LabelSet.of_tags({tag for split in splits for sentence in sound[split] for tag in sentence.tags})
     if not labels.types:
-        raise DataError(f"the gold data {title} holds no mention of any type")
+        raise DataError(
+            f"there is no mention of any type in {' and '.join(f'gold {split}' for split in splits)}",
+            where=", ".join(str(opened.names[split]) for split in splits),
+            hint="Are its tags IOB2 tags, as in `B-PER`? What other splits mention does not count, unless "
+            "`labels` of the language names the types.",
+        )
     return labels
 
 

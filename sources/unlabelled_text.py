@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..schema.errors import DataError
 from ..schema.labels import LabelSet
-from .conll import recognise_layout
+from .conll import LINES_TO_RECOGNISE, recognise_layout
 from .files import CHUNK, file_hash, open_bytes, text_lines
 from .hub_reference import PREFIX
 from .jsonl import LONGEST_LINE
@@ -21,7 +21,6 @@ from .word_splitting import split_words
 
 TEXT_COLUMNS = ("text", "sentence")
 
-_LINES_LOOKED_AT = 500
 _LABELLED_LINES = 0.6
 
 
@@ -64,9 +63,9 @@ def read_unlabelled(
             if format_ == "jsonl":
                 yield from _of_jsonl(lines, path, known)
                 return
-            beginning = list(islice(lines, _LINES_LOOKED_AT))
-            if not is_conll([line for _, line in beginning], path):
-                yield from _of_text(chain(beginning, lines), known)
+            is_conll, lines = tell_conll_from_text(lines, path)
+            if not is_conll:
+                yield from _of_text(lines, known)
                 return
     yield from _without_labels(path, labels)
 
@@ -125,8 +124,24 @@ def _without_labels(path: Path, labels: LabelSet | None) -> Iterator[UnlabelledS
         yield UnlabelledSentence(sentence.id, sentence.tokens)
 
 
-def is_conll(lines: list[str], path: Path) -> bool:
-    """Say whether lines are tokens with their labels: most have a label in the same column."""
+def tell_conll_from_text(
+    lines: Iterator[tuple[int, str]], path: Path
+) -> tuple[bool, Iterator[tuple[int, str]]]:
+    """Say whether a file is tokens with their labels, by its first lines; else it is plain text.
+
+    Args:
+        lines: Its lines with their numbers.
+        path: Its name.
+
+    Returns:
+        Whether it is, and all its lines: those that were looked at are read from `lines`.
+    """
+    beginning = list(islice(lines, LINES_TO_RECOGNISE))
+    return _are_labelled([line for _, line in beginning], path), chain(beginning, lines)
+
+
+def _are_labelled(lines: list[str], path: Path) -> bool:
+    """Say whether most lines have a label in the same column."""
     try:
         layout = recognise_layout(lines, path)
     except DataError:

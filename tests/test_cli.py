@@ -14,7 +14,7 @@ import pytest
 from synthner import cli
 from synthner.tests import command_line
 from synthner.tests.command_line import files_in
-from synthner.tests.in_process import done, refused
+from synthner.tests.in_process import done, refused, synthner
 
 pytest_plugins = ["synthner.tests.finished_release"]
 
@@ -150,6 +150,22 @@ def test_after_a_build_every_command_prints_one_json_object(built):
     published = done("publish", "--to", "../there", "--json", folder=built).json
     assert (published["folder"], published["configs"]) == (str(built.parent / "there"), PUBLISHED)
     assert done("validate", "--json", folder=built).json["dataset"] == PUBLISHED
+
+
+def test_gold_that_is_tested_on_and_trained_on_is_refused_before_it_is_published(release):
+    assert done("validate", "--json", folder=release).json["findings"] == []
+    shutil.copy(release / "gold/test.conll", release / "gold/train.conll")
+
+    told = synthner("validate", folder=release)
+    found = synthner("validate", "--json", folder=release)
+
+    assert (told.status, found.status) == (1, 1)
+    assert "sentences of test stand in train, too [contamination]" in told.stdout
+    assert "Give gold train without the sentences of gold test" in told.stdout
+    assert [each["name"] for each in found.json["findings"]] == ["contamination"]
+    with (release / "release.yaml").open("a", encoding="utf-8") as stream:
+        stream.write("\npublish: {accept: {contamination: It is only a trial.}}\n")
+    assert done("validate", "--json", folder=release).json["findings"] == []
 
 
 def test_salvage_on_plain_files(release):

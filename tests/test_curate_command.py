@@ -1,11 +1,17 @@
 import gzip
 import json
+import os
+import pty
+import signal
+import subprocess
 
 import pytest
 
 from synthner.tests import command_line
+from synthner.tests.command_line import SCRIPT, environment
 from synthner.tests.curation_sentences import rows_of, sentences, write
 from synthner.tests.in_process import done, refused
+from synthner.tests.terminal import on_a_terminal
 
 STEPS = ("tags", "repeats", "held-out", "language", "labels", "repairs", "selection")
 
@@ -199,3 +205,43 @@ def test_what_curation_kept_nothing_of_can_be_trained_with(folder):
     assert curated(folder)["output"] == 0
     files = ("--gold", "gold.jsonl", "--synthetic", "out.jsonl", "--test", "test.jsonl")
     assert "Recipe: gold only." in done("train", *files, folder=folder).stdout
+
+
+def test_a_terminal_shows_that_curation_is_under_way_and_a_pipe_does_not(folder):
+    files = (folder / "data.jsonl", "--gold", folder / "gold.jsonl", "-o", folder / "out.jsonl")
+    shown = on_a_terminal("curate", *files)
+    assert shown.status == 0
+    assert "Curating data.jsonl" in shown.terminal
+    assert b"Curating" not in shown.stdout
+    assert command_line.done("curate", *files, folder=folder).stderr == ""
+
+
+def test_ctrl_c_ends_curation_cleanly_and_says_that_nothing_is_kept(folder):
+    # Long enough to be interrupted.
+    write(folder / "gold.jsonl", sentences(300, name="gold"))
+    write(folder / "data.jsonl", sentences(3000, name="synthetic"))
+    terminal, stderr = pty.openpty()
+    process = subprocess.Popen(
+        [SCRIPT, "curate", "data.jsonl", "--gold", "gold.jsonl", "-o", "out.jsonl"],
+        cwd=folder,
+        env=environment(TERM="xterm", COLUMNS="120"),
+        stdout=subprocess.DEVNULL,
+        stderr=stderr,
+    )
+    os.close(stderr)
+    shown = b""
+    while b"Curating data.jsonl" not in shown:
+        shown += os.read(terminal, 4096)
+    process.send_signal(signal.SIGINT)
+    try:
+        while more := os.read(terminal, 4096):
+            shown += more
+    except OSError:  # how Linux says that the other end is closed
+        pass
+    os.close(terminal)
+    assert process.wait(timeout=60) == 130
+    # The cursor is shown again, and the message stands by itself.
+    last = shown.decode().rpartition("\x1b[?25h")[2]
+    assert "Interrupted. Nothing was written, and nothing is kept." in last
+    assert "Traceback" not in last
+    assert not (folder / "out.jsonl").exists()

@@ -121,7 +121,7 @@ def test_a_type_from_a_file_does_nothing_to_the_terminal(gold, tmp_path):
     ended = synthner("score", gold, predicted, folder=tmp_path)
     assert ended.status == 0
     assert "\x1b" not in ended.stdout
-    assert "\\u001b[31mred" in ended.stdout
+    assert "⟨U+001B⟩[31mred" in ended.stdout
 
 
 def test_gold_without_a_mention_is_said(tmp_path):
@@ -130,3 +130,19 @@ def test_gold_without_a_mention_is_said(tmp_path):
     ended = synthner("score", gold, gold, folder=tmp_path)
     assert ended.status == 0
     assert "Gold has no mention" in ended.stderr
+
+
+def test_the_command_reports_tags_that_count_as_outside(gold, tmp_path):
+    predicted = predicted_file(tmp_path, GOLD.replace(" O\n", " X-PER\n"))
+    ended = synthner("score", gold, predicted, folder=tmp_path)
+    assert ended.status == 0
+    assert f"2  invalid tag: first at {predicted}:3 `sings` (X-PER)" in ended.stderr
+    assert "counts as O" in ended.stderr
+    counted = synthner("score", gold, predicted, "--json", folder=tmp_path).json
+    assert [(each["kind"], each["count"]) for each in counted["problems"]] == [("invalid tag", 2)]
+
+
+def test_of_sound_files_the_command_reports_nothing(gold, tmp_path):
+    ended = synthner("score", gold, gold, folder=tmp_path)
+    assert (ended.status, ended.stderr) == (0, "")
+    assert synthner("score", gold, gold, "--json", folder=tmp_path).json["problems"] == []

@@ -9,16 +9,20 @@ import json
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from ...cards.markdown import legible
 from ...schema.errors import SynthnerError
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.console import RenderableType
+    from rich.progress import Progress, ProgressColumn
+    from rich.style import StyleType
     from rich.table import Table
 
     from ...sources.report import Problem
@@ -66,33 +70,49 @@ def counted(count: int, unit: str) -> str:
     return f"{count:,} {unit if count == 1 else plural}"
 
 
+def say(
+    text: object = "", *, err: bool = False, nl: bool = True, color: bool | None = None, **style: Any
+) -> None:
+    """Print a text; all that is for people goes through here, so that no data in it commands their terminal.
+
+    Args:
+        text: What has no shape of its own in it is spelled out, but for tabs and the ends of lines.
+        err: Whether it goes to stderr.
+        nl: Whether the line ends after it.
+        color: Whether styles are printed; by default as the command's context has it.
+        style: How it looks, as `click.style` takes it.
+    """
+    shown = legible(str(text), keep="\n\t")
+    click.echo(click.style(shown, **style) if style else shown, err=err, nl=nl, color=color)  # noqa: TID251
+
+
 def print_counts(**counts: int) -> None:
     """Print numbers of things on one line, each under its unit."""
-    click.echo(", ".join(counted(count, unit) for unit, count in counts.items()))
+    say(", ".join(counted(count, unit) for unit, count in counts.items()))
 
 
 def print_json(value: Any) -> None:
     """Print one JSON object on stdout, in UTF-8; only control characters are escaped."""
     written = json.dumps(value, ensure_ascii=False, indent=2)
-    click.echo(_FURTHER_CONTROLS.sub(lambda match: f"\\u{ord(match.group()):04x}", written))
+    click.echo(_FURTHER_CONTROLS.sub(lambda match: f"\\u{ord(match.group()):04x}", written))  # noqa: TID251
 
 
 def print_error(error: SynthnerError) -> None:
     """Print an error on stderr: where, what, and on a line of its own what to do."""
-    click.secho("Error: ", fg="red", bold=True, nl=False, err=True, color=styles())
-    click.echo(str(error), err=True)
+    say("Error: ", fg="red", bold=True, nl=False, err=True, color=styles())
+    say(error, err=True)
 
 
-def print_problems(problems: Sequence[Problem]) -> None:
+def print_problems(problems: Sequence[Problem], *, err: bool = False) -> None:
     """Print what is irregular in data: one line a kind, errors first."""
     for problem in sorted(problems, key=lambda problem: problem.severity != "error"):
         first = problem.first
         token = f" `{first.token}`" if first.token is not None else ""
         label = f" ({first.label})" if first.label else ""
-        click.secho(f"{problem.severity:>6}  ", fg="red" if problem.severity == "error" else None, nl=False)
-        click.echo(f"{problem.count:>8,}  {problem.kind}: first at {first.file}:{first.line}{token}{label}")
+        say(f"{problem.severity:>6}  ", fg="red" if problem.severity == "error" else None, nl=False, err=err)
+        say(f"{problem.count:>8,}  {problem.kind}: first at {first.file}:{first.line}{token}{label}", err=err)
     if not problems:
-        click.echo("Nothing irregular.")
+        say("Nothing irregular.", err=err)
 
 
 def progress_bars(unit: str) -> Progress:
@@ -104,7 +124,6 @@ def progress_bars(unit: str) -> Progress:
         Progress,
         ProgressColumn,
         Task,
-        TextColumn,
         TimeRemainingColumn,
     )
     from rich.text import Text
@@ -114,7 +133,7 @@ def progress_bars(unit: str) -> Progress:
             return Text(f"{task.speed:,.1f} {unit}/s" if task.speed else "")
 
     return Progress(
-        TextColumn("{task.description}", markup=False),
+        _description(),
         BarColumn(),
         MofNCompleteColumn(),
         Rate(),
@@ -124,16 +143,63 @@ def progress_bars(unit: str) -> Progress:
     )
 
 
+@contextmanager
+def at_work(on: str) -> Iterator[None]:
+    """Show on a terminal's stderr what goes on, and for how long: where nobody knows how much there is to do.
+
+    Args:
+        on: What goes on, such as `Curating data.jsonl`.
+
+    Raises:
+        KeyboardInterrupt: If it is interrupted; with a message, for none of it can be taken up again.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TimeElapsedColumn
+
+    terminal = Console(stderr=True)
+    bars = Progress(_description(), BarColumn(), TimeElapsedColumn(), console=terminal, transient=True)
+    bars.add_task(on, total=None)
+    try:
+        with bars if sys.stderr.isatty() else nullcontext():
+            yield
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt("Interrupted. Nothing was written, and nothing is kept.") from error
+
+
+def _description() -> ProgressColumn:
+    from rich.progress import ProgressColumn, Task
+    from rich.text import Text
+
+    class Description(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(legible(task.description))
+
+    return Description()
+
+
 def _nowhere() -> TextIO:
     return Path(os.devnull).open("w", encoding="utf-8")
 
 
 def new_table(*columns: str) -> Table:
-    """Return an empty table; names and numbers stay whole, and numbers are aligned to the right."""
+    """Return an empty table; names and numbers stay whole, and numbers are aligned to the right.
+
+    As with `say`, no data in it commands the terminal.
+    """
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD)
+    class LegibleTable(Table):
+        def add_row(
+            self,
+            *renderables: RenderableType | None,
+            style: StyleType | None = None,
+            end_section: bool = False,
+        ) -> None:
+            shown = (legible(each) if isinstance(each, str) else each for each in renderables)
+            super().add_row(*shown, style=style, end_section=end_section)
+
+    table = LegibleTable(box=box.SIMPLE_HEAD)
     for column in columns:
         justify = "right" if column in _OF_NUMBERS else "left"
         sentences = column in _OF_SENTENCES

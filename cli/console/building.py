@@ -6,13 +6,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
-import click
-
-from . import print_problems, print_table, progress_bars
+from . import print_problems, print_table, progress_bars, say
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from ...builders.findings import Finding
     from ...hub.verification import VerifiedConfig
     from ...release import Release
     from ...sources.gold import Gold
@@ -27,18 +26,27 @@ def print_waterfalls(manifest: Mapping[str, Any]) -> None:
 
 
 def print_release_validation(
-    release: Release, gold: Mapping[str, Gold], verified: Sequence[VerifiedConfig]
+    release: Release,
+    gold: Mapping[str, Gold],
+    findings: Sequence[Finding],
+    verified: Sequence[VerifiedConfig],
 ) -> None:
-    """Say what a release is made of, and what is irregular in its gold."""
-    click.echo(f"{release.path} is valid: {', '.join(release.config_names)}.\n")
+    """Say what a release is made of, what is irregular in its gold, and what keeps it back."""
+    configs = f": {', '.join(release.config_names)}" if release.config_names else ""
+    say(f"{release.path} is valid{configs}.")
+    if gold:
+        say()
     for code, data in gold.items():
         counts = ", ".join(f"{len(examples):,} {split}" for split, examples in data.splits.items())
-        click.secho(f"Gold of {code}: {data.title} ({counts}; {', '.join(data.labels.types)})", bold=True)
+        say(f"Gold of {code}: {data.title} ({counts}; {', '.join(data.labels.types)})", bold=True)
         print_problems(data.report.problems)
+    for finding in findings:
+        say("\n error  ", fg="red", nl=False)
+        say(f"{finding.message} [{finding.name}]\n{finding.hint}")
     if verified:
-        click.echo(f"\nThe built dataset loads back as it was built: {', '.join(c.name for c in verified)}.")
+        say(f"\nThe built dataset loads back as it was built: {', '.join(c.name for c in verified)}.")
     else:
-        click.echo("\nNothing is built yet.")
+        say("\nNothing is built yet.")
 
 
 class BuildProgress:

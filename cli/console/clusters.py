@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import click
-
-from . import counted
+from . import counted, say
 
 if TYPE_CHECKING:
     from ...generation.clusters import ConfigClusters, TypeClusters
@@ -19,21 +17,21 @@ def print_clusters(configs: Mapping[str, ConfigClusters]) -> None:
     """Print the clusters of each config, what stays as it is, and how to change that."""
     for name, config in configs.items():
         source = f"read from {config.file}" if config.read else "made from gold train"
-        click.secho(name, bold=True, nl=False)
-        click.echo(f": {source}")
+        say(name, bold=True, nl=False)
+        say(f": {source}")
         for type_, found in config.types.items():
             _print_type(type_, found)
-        click.echo(f"\n{_what_next(config)}\n")
+        say(f"\n{_what_next(config)}\n")
 
 
 def _print_type(type_: str, found: TypeClusters) -> None:
     mentions = sum(map(len, found.clusters))
-    click.echo(f"\n  {type_}: {counted(mentions, 'mention')} in {counted(len(found.clusters), 'cluster')}")
+    say(f"\n  {type_}: {counted(mentions, 'mention')} in {counted(len(found.clusters), 'cluster')}")
     for number, cluster in enumerate(found.clusters, 1):
-        click.echo(f"  {number:>5}  {len(cluster):>6,}  {_members(cluster)}")
+        say(f"  {number:>5}  {len(cluster):>6,}  {_members(cluster)}")
     for staying, why in ((found.unclustered, "in no cluster"), (found.alone, "alone in a cluster")):
         if staying:
-            click.echo(f"  Left as they are, {why}: {len(staying):,} ({_members(staying)})")
+            say(f"  Left as they are, {why}: {len(staying):,} ({_members(staying)})")
 
 
 def _members(mentions: Sequence[Sequence[str]]) -> str:

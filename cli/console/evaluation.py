@@ -9,9 +9,7 @@ from collections.abc import Mapping, Sequence
 from html import unescape
 from typing import TYPE_CHECKING, Self
 
-import click
-
-from . import counted, new_table, print_table, progress_bars
+from . import counted, new_table, print_table, progress_bars, say
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -67,7 +65,7 @@ class GridProgress:
         if self._bars:
             self._bars.advance(self._task)
         if self._bars is None or loud:
-            click.echo(f"{named(planned)}: {what}", err=True)
+            say(f"{named(planned)}: {what}", err=True)
 
 
 def named(planned: PlannedCell) -> str:
@@ -91,17 +89,17 @@ def print_grid_plan(plan: Plan, status: GridStatus, effort: Sequence[Effort]) ->
             if each.seconds is None
             else f"about {duration(each.seconds)} on {each.on}"
         )
-        click.echo(
+        say(
             f"{each.tagger}: {counted(each.cells, 'cell')} to run, {counted(each.sentences, 'sentence')} "
             f"to learn from, {takes}."
         )
         if each.translated:
-            click.echo(
+            say(
                 f"{each.tagger}: before that, {counted(each.translated, 'test sentence')} to translate, "
                 "once a language and model. How long that takes is not known."
             )
     print_grid_status(status)
-    click.echo("Nothing was trained and nothing was written.")
+    say("Nothing was trained and nothing was written.")
 
 
 def _learned(planned: PlannedCell) -> str:
@@ -124,18 +122,18 @@ def print_grid_status(status: GridStatus) -> None:
     ]
     if status.remaining:
         parts.append(f"about {duration(status.remaining)} of work left for one process")
-    click.echo(f"Evaluation: {', '.join(parts)}.")
+    say(f"Evaluation: {', '.join(parts)}.")
     _print_reasons(status.failed)
     if status.untested:
-        click.secho(f"Not tested: {', '.join(status.untested)}: ", fg="yellow", nl=False, err=True)
-        click.echo("gold has no test split.", err=True)
+        say(f"Not tested: {', '.join(status.untested)}: ", fg="yellow", nl=False, err=True)
+        say("gold has no test split.", err=True)
     for setting, reason in status.idle.items():
-        click.secho(f"No cell: {setting}: ", fg="yellow", nl=False, err=True)
-        click.echo(f"{reason}.", err=True)
+        say(f"No cell: {setting}: ", fg="yellow", nl=False, err=True)
+        say(f"{reason}.", err=True)
     for name, notes in status.notes.items():
         for note in notes:
-            click.secho(f"Note on {name}: ", fg="yellow", nl=False, err=True)
-            click.echo(f"{note}.", err=True)
+            say(f"Note on {name}: ", fg="yellow", nl=False, err=True)
+            say(f"{note}.", err=True)
     print_left_out(status.left_out)
 
 
@@ -145,14 +143,14 @@ def print_left_out(left_out: Sequence[LeftOut]) -> None:
     for each in left_out:
         by_reason.setdefault(str(each.error), []).append(each.name)
     for reason, names in by_reason.items():
-        click.secho(f"Not run: {', '.join(names)}: ", fg="red", nl=False, err=True)
-        click.echo(reason, err=True)
+        say(f"Not run: {', '.join(names)}: ", fg="red", nl=False, err=True)
+        say(reason, err=True)
 
 
 def _print_reasons(failed: Mapping[str, str]) -> None:
     for message, count in Counter(failed.values()).most_common():
-        click.secho(f"{counted(count, 'cell')} failed: ", fg="red", nl=False, err=True)
-        click.echo(message, err=True)
+        say(f"{counted(count, 'cell')} failed: ", fg="red", nl=False, err=True)
+        say(message, err=True)
 
 
 def duration(seconds: float) -> str:
@@ -168,17 +166,17 @@ def print_report(written: ReportWritten) -> None:
     """Say what a report found, and where it is."""
     for language, said in written.findings.items():
         for sentence in said:
-            click.echo(f"{language}: {_without_markup(sentence)}")
+            say(f"{language}: {_without_markup(sentence)}")
     if written.missing:
-        click.echo(
+        say(
             f"{counted(written.missing, 'cell')} of the grid had no result: `synthner status` tells why.",
             err=True,
         )
     if written.left_out:
-        click.echo(f"Could not be run: {', '.join(written.left_out)}.", err=True)
+        say(f"Could not be run: {', '.join(written.left_out)}.", err=True)
     if written.untested:
-        click.echo(f"Nothing was compared in {', '.join(written.untested)}: gold was not at hand.", err=True)
-    click.echo(
+        say(f"Nothing was compared in {', '.join(written.untested)}: gold was not at hand.", err=True)
+    say(
         f"The report on {counted(written.runs, 'run')} is {written.readme}, "
         f"with {counted(len(written.files), 'table')} and figures."
     )
@@ -192,12 +190,12 @@ def _without_markup(text: str) -> str:
 def print_ways(ways: Mapping[str, str]) -> None:
     """Print which sources of an evaluation are which way to transfer."""
     for kind in dict.fromkeys(ways.values()):
-        click.echo(f"{kind}: {', '.join(name for name, each in ways.items() if each == kind)}")
+        say(f"{kind}: {', '.join(name for name, each in ways.items() if each == kind)}")
 
 
 def print_study(studied: StudyWritten, reported: ReportWritten) -> None:
     """Say what a study found, and where it is."""
     for language, said in studied.findings.items():
         for sentence in said:
-            click.echo(f"{language}: {_without_markup(sentence)}")
-    click.echo(f"The study is {studied.readme}, and the report is {reported.readme}.")
+            say(f"{language}: {_without_markup(sentence)}")
+    say(f"The study is {studied.readme}, and the report is {reported.readme}.")

@@ -6,9 +6,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Self
 
-import click
-
-from . import counted, new_table, print_table, progress_bars
+from . import counted, new_table, print_table, progress_bars, say
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,15 +40,15 @@ def print_plan(plan: PlanSummary) -> None:
     print_table(table)
     for name, config in plan.configs.items():
         if later := sum(calls.later for calls in config.splits.values()):
-            click.echo(f"{name}: up to {counted(later, 'further call')} will follow from the answers")
+            say(f"{name}: up to {counted(later, 'further call')} will follow from the answers")
         if config.set_aside:
-            click.echo(_set_aside(name, config.set_aside))
+            say(_set_aside(name, config.set_aside))
     _print_estimates(plan)
     for name, config in plan.configs.items():
         if config.first_prompt is not None:
-            click.secho(f"The first prompt of {name}:\n", bold=True)
-            click.echo(config.first_prompt + "\n")
-    click.echo("Nothing was asked and nothing was written.")
+            say(f"The first prompt of {name}:\n", bold=True)
+            say(config.first_prompt + "\n")
+    say("Nothing was asked and nothing was written.")
 
 
 def print_status(
@@ -74,7 +72,7 @@ def print_status(
     print_table(table)
     for name, status in generated.items():
         for remark in status.remarks:
-            click.echo(f"{name}: {remark}")
+            say(f"{name}: {remark}")
     _print_costs(generated, release.currency)
     _print_finish_reasons(generated, err=False)
     _print_failures(generated)
@@ -89,9 +87,9 @@ def report_generated(summary: GenerateSummary) -> None:
         done = f"Answered: {summary.answered:,} of {counted(asked, 'call')}"
     else:
         done = "Nothing could be asked" if summary.beyond_max_cost else "Nothing was left to ask"
-    click.echo(f"{done}. The journal holds {answered:,} of {counted(planned, 'planned call')}.", err=True)
+    say(f"{done}. The journal holds {answered:,} of {counted(planned, 'planned call')}.", err=True)
     if summary.failed:
-        click.echo("Failed calls are asked again by the next run.", err=True)
+        say("Failed calls are asked again by the next run.", err=True)
     _report_cost(summary)
     _print_failures(summary.configs)
     _print_finish_reasons(summary.configs, err=True)
@@ -100,11 +98,11 @@ def report_generated(summary: GenerateSummary) -> None:
 def print_tagged(path: Path, tagged: TaggedGold) -> None:
     """Print what a model said of gold sentences, and what could not be read."""
     mentions = sum(len(example.mentions) for example in tagged.examples)
-    click.echo(f"{path}: {counted(len(tagged.examples), 'sentence')}, {counted(mentions, 'mention')}")
+    say(f"{path}: {counted(len(tagged.examples), 'sentence')}, {counted(mentions, 'mention')}")
     for reason, count in tagged.without_answer.items():
-        click.echo(f"  {counted(count, 'sentence')} without labels: {reason}")
+        say(f"  {counted(count, 'sentence')} without labels: {reason}")
     for reason, count in tagged.mentions_lost.items():
-        click.echo(f"  {counted(count, 'mention')} lost: {reason}")
+        say(f"  {counted(count, 'mention')} lost: {reason}")
 
 
 class GenerationProgress:
@@ -138,7 +136,7 @@ class GenerationProgress:
             done = self._bars.tasks[self._tasks[config]].completed
             self._bars.update(self._tasks[config], total=done + sum(to_ask.values()))
         else:
-            click.echo(f"{config}: {counted(sum(to_ask.values()), 'call')} to go", err=True)
+            say(f"{config}: {counted(sum(to_ask.values()), 'call')} to go", err=True)
 
     def advance(self, config: str, split: str, outcome: Outcome, cost: float | None) -> None:
         """A call of a config was answered, or has failed for this run; None where its cost is not known."""
@@ -153,18 +151,18 @@ class GenerationProgress:
 
     def set_aside(self, config: str, answers: int) -> None:
         """So many answers that a config has are to calls that are no longer planned: others are asked."""
-        click.echo(_set_aside(config, answers), err=True)
+        say(_set_aside(config, answers), err=True)
 
     def preparing(self, config: str, what: str) -> None:
         """A config is at work on what its calls are answered with; until that is done, none of them is."""
         if self._bars:
             self._bars.update(self._tasks[config], description=f"{config}: {what}")
         else:
-            click.echo(f"{config}: {what}", err=True)
+            say(f"{config}: {what}", err=True)
 
     def stopping(self, under_way: int) -> None:
         """The user asked to stop; so many calls are under way, paid for and waited for."""
-        click.echo(
+        say(
             f"\nStopping: waiting for {counted(under_way, 'call')} under way, already paid for. "
             "Ctrl-C again does not wait.",
             err=True,
@@ -188,14 +186,14 @@ def _print_estimates(plan: PlanSummary) -> None:
         )
     print_table(table)
     if plan.cost is not None:
-        click.echo(f"Expected cost in all: {_cost_range(plan.cost, plan.currency)}.")
+        say(f"Expected cost in all: {_cost_range(plan.cost, plan.currency)}.")
     if without := [name for name, estimate in estimates.items() if estimate.cost is None]:
-        click.echo(
+        say(
             f"No prices are known for {', '.join(without)}. Write what a million tokens cost into the "
             "generator: `prices: {input: …, output: …}`."
         )
     _print_limit(plan, estimates)
-    click.echo()
+    say()
 
 
 def _print_limit(plan: PlanSummary, estimates: Mapping[str, Estimate]) -> None:
@@ -205,7 +203,7 @@ def _print_limit(plan: PlanSummary, estimates: Mapping[str, Estimate]) -> None:
     calls = sum(estimate.calls for estimate in estimates.values())
     fitting = sum(estimate.surely_within_max_cost or 0 for estimate in estimates.values())
     dearest = max(estimate.dearest_call or 0.0 for estimate in estimates.values())
-    click.echo(
+    say(
         f"max_cost is {_money(plan.max_cost, plan.currency)}, of which at most "
         f"{_money(plan.spent, plan.currency)} is spent. A call costs at most "
         f"{_money(dearest, plan.currency)}: {fitting:,} of {counted(calls, 'call')} surely fit."
@@ -236,7 +234,7 @@ def _print_costs(generated: Mapping[str, ConfigStatus], currency: str) -> None:
             continue
         unknown = status.cost.calls_without_known_cost
         more = f", and what {counted(unknown, 'call')} cost is not known" if unknown else ""
-        click.echo(f"{name}: cost {_money(status.cost.known, currency)}{more}")
+        say(f"{name}: cost {_money(status.cost.known, currency)}{more}")
 
 
 def _report_cost(summary: GenerateSummary) -> None:
@@ -244,9 +242,9 @@ def _report_cost(summary: GenerateSummary) -> None:
         cost, spent = (_money(amount, summary.currency) for amount in (summary.cost, summary.spent))
         limit = summary.max_cost
         of_limit = "" if limit is None else f" of max_cost {_money(limit, summary.currency)}"
-        click.echo(f"Cost: {cost} in this run; in all at most {spent}{of_limit}.", err=True)
+        say(f"Cost: {cost} in this run; in all at most {spent}{of_limit}.", err=True)
     if summary.beyond_max_cost:
-        click.echo(
+        say(
             f"{counted(summary.beyond_max_cost, 'call')} not sent: one more could have cost more than "
             "max_cost allows. Raise `max_cost` in release.yaml and run the command again.",
             err=True,
@@ -256,7 +254,7 @@ def _report_cost(summary: GenerateSummary) -> None:
 def _print_failures(statuses: Mapping[str, ConfigStatus]) -> None:
     for name, status in statuses.items():
         for reason, count in status.failures.items():
-            click.echo(f"{name}: {counted(count, 'call')} failed: {reason}", err=True)
+            say(f"{name}: {counted(count, 'call')} failed: {reason}", err=True)
 
 
 def _print_finish_reasons(statuses: Mapping[str, ConfigStatus], *, err: bool) -> None:
@@ -268,11 +266,11 @@ def _print_finish_reasons(statuses: Mapping[str, ConfigStatus], *, err: bool) ->
         if not reasons.keys() - {STOPPED_BY_ITSELF}:
             continue
         ended = ", ".join(f"{legible(reason)} {count:,}" for reason, count in reasons.items())
-        click.echo(f"{name}: answers ended by {ended}", err=err)
+        say(f"{name}: answers ended by {ended}", err=err)
         cut = sum(reasons.get(reason, 0) for reason in CUT_SHORT)
         # What was recorded cannot be asked in another way.
         if cut and status.engine != RECORDED:
-            click.echo(
+            say(
                 f"{name}: {counted(cut, 'answer')} cut short: raise `max_tokens` (or "
                 "`max_completion_tokens`) in `sampling`, or lower `datapoints`.",
                 err=err,

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-import click
-
-from . import counted
+from . import counted, say
 
 if TYPE_CHECKING:
     from ...builders.explain import History
@@ -21,7 +19,7 @@ CHARACTERS_BEFORE, CHARACTERS_AFTER = 200, 400
 def print_history(history: History) -> None:
     """Print the way of one datapoint from the raw response to the verdict."""
     call, found, outcome = history.call, history.found, history.outcome
-    click.secho(history.id, bold=True)
+    say(history.id, bold=True)
     _print_fact(
         "call", f"{call.index} of {call.split} in {call.config}: {history.model}, engine {call.engine}"
     )
@@ -68,8 +66,8 @@ def _print_fact(name: str, text: str) -> None:
     """Print a line about a datapoint; what its text holds has no effect on the terminal."""
     from ...cards.markdown import legible
 
-    click.secho(f"  {name:<11}", dim=True, nl=False)
-    click.echo(legible(text))
+    say(f"  {name:<11}", dim=True, nl=False)
+    say(legible(text))
 
 
 def _print_response(history: History) -> None:
@@ -86,8 +84,8 @@ def _print_response(history: History) -> None:
     shown = "" if whole else f"; {start + 1:,} to {end:,} are shown here, and all of them by --json"
     _print_fact("response", counted(len(response), "character") + shown)
     for line in legible(response[start:end], keep="\n").split("\n"):
-        click.secho("    | ", dim=True, nl=False)
-        click.echo(line)
+        say("    | ", dim=True, nl=False)
+        say(line)
 
 
 def _labelled(tokens: Iterable[object], tags: Iterable[object]) -> str:

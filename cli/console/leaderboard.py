@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
-from . import counted
+from . import counted, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,14 +22,14 @@ def print_verification(verification: Verification) -> None:
 
     for result in verification.results:
         score = "" if result.f1 is None else f", F1 {result.f1:.4f}"
-        click.echo(f"{shown(result.path)}: {result.checked.status}{score}")
+        say(f"{shown(result.path)}: {result.checked.status}{score}")
         for notice in result.notices:
-            click.echo(f"  {shown(notice)}")
+            say(f"  {shown(notice)}")
     print_problems(verification.problems)
     if verification.is_acceptable:
-        click.echo(f"{counted(len(verification.results), 'result')}, and nothing is wrong.")
+        say(f"{counted(len(verification.results), 'result')}, and nothing is wrong.")
     else:
-        click.echo(
+        say(
             f"{counted(len(verification.results), 'result')}, "
             f"{counted(len(verification.problems), 'problem')}: this cannot be merged."
         )
@@ -42,10 +40,10 @@ def print_problems(problems: Iterable[Problem]) -> None:
     from ...evaluation.leaderboard.layout import shown
 
     for problem in problems:
-        click.secho(f"{shown(problem.path)}: ", fg="red", nl=False, err=True)
-        click.echo(shown(problem.message), err=True)
+        say(f"{shown(problem.path)}: ", fg="red", nl=False, err=True)
+        say(shown(problem.message), err=True)
         if problem.hint:
-            click.echo(f"  {shown(problem.hint)}", err=True)
+            say(f"  {shown(problem.hint)}", err=True)
 
 
 def print_built(folder: Path, board: Leaderboard) -> None:
@@ -54,13 +52,13 @@ def print_built(folder: Path, board: Leaderboard) -> None:
 
     print_problems(board.problems)
     ranked = sum(row.rank_first is not None for row in board.rows)
-    click.echo(
+    say(
         f"{counted(board.results, 'result')} on {counted(len(board.benchmarks), 'benchmark')}: "
         f"{counted(len(board.rows), 'row')}, {ranked:,} of them ranked."
     )
-    click.echo(f"Wrote {folder / LEADERBOARD} and {folder / 'README.md'}.")
+    say(f"Wrote {folder / LEADERBOARD} and {folder / 'README.md'}.")
     if board.problems:
-        click.echo("Results with problems were left out.", err=True)
+        say("Results with problems were left out.", err=True)
 
 
 def print_imported(written: Sequence[str], skipped: Sequence[Skipped]) -> None:
@@ -68,11 +66,11 @@ def print_imported(written: Sequence[str], skipped: Sequence[Skipped]) -> None:
     from ...evaluation.leaderboard.layout import shown
 
     for path in written:
-        click.echo(f"Wrote {path}")
+        say(f"Wrote {path}")
     for each in skipped:
-        click.secho(f"Skipped {shown(each.what)}: ", fg="yellow", nl=False, err=True)
-        click.echo(shown(each.reason), err=True)
-    click.echo(
+        say(f"Skipped {shown(each.what)}: ", fg="yellow", nl=False, err=True)
+        say(shown(each.reason), err=True)
+    say(
         f"{counted(len(written), 'result')} imported as self-reported, "
         f"{counted(len(skipped), 'figure')} skipped."
     )

@@ -6,9 +6,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import click
-
-from . import counted
+from . import counted, say
 
 if TYPE_CHECKING:
     from ...leaderboard.review import Reviewed, ReviewOutcome
@@ -21,32 +19,32 @@ def say_how_types_were_read(types: Mapping[str, str | None]) -> None:
         return
     for type_, read in types.items():
         if read is None:
-            click.echo(f"The benchmark has no type {type_}: its mentions are read as O.", err=True)
+            say(f"The benchmark has no type {type_}: its mentions are read as O.", err=True)
         elif read != type_:
-            click.echo(f"{type_} is read as {read}.", err=True)
+            say(f"{type_} is read as {read}.", err=True)
 
 
 def print_submission(outcome: SubmissionOutcome) -> None:
     """Say what was submitted where."""
     plan, release = outcome.plan, outcome.plan.release
     if plan.is_empty:
-        click.echo(f"Nothing to submit: {outcome.repository} has {_all_of(len(release.results))} already.")
+        say(f"Nothing to submit: {outcome.repository} has {_all_of(len(release.results))} already.")
         return
     if outcome.done is None:
-        click.echo(f"Would open a pull request on {outcome.repository}: {release.title}\n")
+        say(f"Would open a pull request on {outcome.repository}: {release.title}\n")
     elif outcome.is_new:
-        click.echo(f"Opened {outcome.pull_request}\n{release.title}\n")
+        say(f"Opened {outcome.pull_request}\n{release.title}\n")
     else:
-        click.echo(f"It is open already: {outcome.pull_request}\n{release.title}\n")
+        say(f"It is open already: {outcome.pull_request}\n{release.title}\n")
     for name in sorted(plan.sent):
-        click.echo(f"  + {name}")
+        say(f"  + {name}")
     for result in release.verification.results if release.verification else ():
         for notice in result.notices:
-            click.echo(f"Note: {result.path}: {notice}.")
+            say(f"Note: {result.path}: {notice}.")
     if outcome.done is None:
-        click.echo("\nIt was verified as the leaderboard does. Nothing was sent.")
+        say("\nIt was verified as the leaderboard does. Nothing was sent.")
     else:
-        click.echo("\nIt was verified as the leaderboard does. Its owners review it next.")
+        say("\nIt was verified as the leaderboard does. Its owners review it next.")
 
 
 def _all_of(number: int) -> str:
@@ -55,13 +53,13 @@ def _all_of(number: int) -> str:
 
 def print_review(outcome: ReviewOutcome) -> None:
     """Say what became of each pull request."""
-    click.echo(f"{counted(len(outcome.reviewed), 'open pull request')} on {outcome.repository}.")
+    say(f"{counted(len(outcome.reviewed), 'open pull request')} on {outcome.repository}.")
     for each in outcome.reviewed:
-        click.echo(f"  {each.request.url}: {_became(each)}")
+        say(f"  {each.request.url}: {_became(each)}")
     for problem in outcome.left_out:
-        click.echo(f"Left out: {problem.path}: {problem.message}")
+        say(f"Left out: {problem.path}: {problem.message}")
     if outcome.built:
-        click.echo(f"The leaderboard was built anew (commit {outcome.built[:12]}).")
+        say(f"The leaderboard was built anew (commit {outcome.built[:12]}).")
 
 
 def _became(reviewed: Reviewed) -> str:

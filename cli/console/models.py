@@ -5,9 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-import click
-
-from . import counted
+from . import counted, say
 from .evaluation import duration
 
 if TYPE_CHECKING:
@@ -19,7 +17,7 @@ def say_what_is_trained(run: Run) -> None:
     """Say on a terminal that training begins, and how long it took."""
     if sys.stderr.isatty():
         seconds = duration(run.result["measured"]["seconds"])
-        click.echo(f"Training cell {run.id} again; the run took {seconds}.", err=True)
+        say(f"Training cell {run.id} again; the run took {seconds}.", err=True)
 
 
 def print_push(outcome: PushOutcome) -> None:
@@ -30,27 +28,25 @@ def print_push(outcome: PushOutcome) -> None:
     low, high = result["interval"]
     shown = f"cell {result['id']} (micro-F1 {result['scores']['micro']['f1']:.3f}, {low:.3f} to {high:.3f})"
     if plan.is_empty:
-        click.echo(f"Nothing has changed: {outcome.url} has {shown} already.")
+        say(f"Nothing has changed: {outcome.url} has {shown} already.")
     elif done is None:
-        click.echo(f"Would push {shown} to {outcome.repository}:\n")
+        say(f"Would push {shown} to {outcome.repository}:\n")
     elif done.commit is not None:
-        click.echo(f"Pushed {shown} to {outcome.url} (commit {done.commit.commit[:12]}):\n")
+        say(f"Pushed {shown} to {outcome.url} (commit {done.commit.commit[:12]}):\n")
     for sign, names in (("+", sorted(plan.sent)), ("−", plan.removed)):
         for name in names:
-            click.echo(f"  {sign} {name}")
+            say(f"  {sign} {name}")
     if not plan.is_empty:
-        click.echo()
-    click.echo(_same(outcome))
+        say()
+    say(_same(outcome))
     if model.facts.license == "unknown":
-        click.echo("The licence of its data is not known, and the card says so.")
+        say("The licence of its data is not known, and the card says so.")
     if model.facts.benchmark.hub is None:
-        click.echo("Its gold is not on the Hub: there is no dataset there for `.eval_results` to name.")
+        say("Its gold is not on the Hub: there is no dataset there for `.eval_results` to name.")
     if done is None:
-        click.echo("Nothing was sent.")
+        say("Nothing was sent.")
         return
-    click.echo(
-        f"It was loaded back, and tags {counted(outcome.tagged, 'test sentence')} as its predictions say."
-    )
+    say(f"It was loaded back, and tags {counted(outcome.tagged, 'test sentence')} as its predictions say.")
 
 
 def _same(outcome: PushOutcome) -> str:

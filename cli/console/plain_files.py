@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from . import counted, new_table, print_table
+from . import counted, new_table, print_problems, print_table, say
 
 if TYPE_CHECKING:
     from ...evaluation.scoring import Figures, Score, TypeFigures
     from ...evaluation.train import TrainOutcome
+    from ...sources.report import Problem
 
 
 def print_salvage(outcome: Mapping[str, Any], output: Path) -> None:
     """Print what was recovered from recorded responses."""
-    click.echo(
+    say(
         f"{counted(outcome['calls'], 'call')}, {counted(outcome['returned'], 'datapoint')} returned, "
         f"{outcome['usable']:,} usable"
     )
@@ -26,7 +25,7 @@ def print_salvage(outcome: Mapping[str, Any], output: Path) -> None:
     for name, step in outcome["steps"].items():
         table.add_row(name, f"{step['kept']:,}", f"{step['lost']:,}")
     print_table(table)
-    click.echo(f"The datapoints are in {output}.")
+    say(f"The datapoints are in {output}.")
 
 
 def print_curated(outcome: Mapping[str, Any], history: Mapping[str, Any] | None, output: Path) -> None:
@@ -37,16 +36,14 @@ def print_curated(outcome: Mapping[str, Any], history: Mapping[str, Any] | None,
         table.add_row(name, f"{step['kept']:,}", f"{step['lost']:,}", repaired)
     print_table(table)
     for finding in outcome["findings"]:
-        click.echo(finding)
+        say(finding)
     if outcome["conflicts"]:
-        click.echo("Names that still have several types:")
+        say("Names that still have several types:")
     for conflict in outcome["conflicts"][:5]:
-        click.echo(
-            f"  {conflict['surface']}: " + ", ".join(f"{t} {n:,}" for t, n in conflict["types"].items())
-        )
+        say(f"  {conflict['surface']}: " + ", ".join(f"{t} {n:,}" for t, n in conflict["types"].items()))
     if history is not None:
-        click.echo(json.dumps(history, ensure_ascii=False, indent=2))
-    click.echo(f"Kept {outcome['output']:,} of {counted(outcome['input'], 'sentence')}: {output}")
+        say(json.dumps(history, ensure_ascii=False, indent=2))
+    say(f"Kept {outcome['output']:,} of {counted(outcome['input'], 'sentence')}: {output}")
 
 
 def print_score(score: Score) -> None:
@@ -56,32 +53,35 @@ def print_score(score: Score) -> None:
         table.add_row(name, *_figures(figures), "", "", "")
     for name, figures in score.per_type.items():
         counts = (figures.gold, figures.predicted, figures.correct)
-        table.add_row(_printable(name), *_figures(figures), *(f"{count:,}" for count in counts))
+        table.add_row(name, *_figures(figures), *(f"{count:,}" for count in counts))
     print_table(table)
     if not any(figures.gold for figures in score.per_type.values()):
-        click.echo("Gold has no mention: there is nothing to find, and every figure is 0.", err=True)
+        say("Gold has no mention: there is nothing to find, and every figure is 0.", err=True)
+
+
+def print_problems_of_scoring(problems: Sequence[Problem]) -> None:
+    """Say on stderr what may have changed a score: tags that are no IOB2 tags, or that were hard to find."""
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if errors:
+        print_problems(errors, err=True)
+        say("A tag that is no IOB2 tag counts as O, in gold and in predictions.", err=True)
 
 
 def print_trained(outcome: TrainOutcome) -> None:
     """Print what a tagger that was trained reaches, and how gold and synthetic data were combined."""
     combination, (low, high) = outcome.combination, outcome.interval
     print_score(outcome.score)
-    click.echo(
+    say(
         f"Micro-F1 {outcome.score.micro.f1:.3f} (95 % interval {low:.3f} to {high:.3f}), trained on "
         f"{counted(outcome.train_examples, 'example')} in {outcome.seconds:.1f} s."
     )
     if (gain := combination.tried) is not None:
-        click.echo(
+        say(
             f"On folds of gold, synthetic data gains {gain.f1:+.3f} "
             f"(standard error {gain.standard_error:.3f})."
         )
     if outcome.synthetic is not None:
-        click.echo(f"Recipe: {combination.recipe}.")
-
-
-def _printable(name: str) -> str:
-    """Return a name from a file as one that does nothing to a terminal."""
-    return "".join(sign if sign.isprintable() else f"\\u{ord(sign):04x}" for sign in name)
+        say(f"Recipe: {combination.recipe}.")
 
 
 def _figures(figures: Figures | TypeFigures) -> tuple[str, str, str]:

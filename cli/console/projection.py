@@ -6,9 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import click
-
-from . import counted, new_table, print_problems, print_table, progress_bars
+from . import counted, new_table, print_problems, print_table, progress_bars, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,8 +59,6 @@ class ProjectProgress:
 
 def print_projected(outcome: ProjectOutcome, output: Path) -> None:
     """Print what became of the source entities, by type, why some were dropped, and where the target is."""
-    from ...cards.markdown import legible
-
     if outcome.types:
         table = new_table("type", "entities", "projected", "dropped because")
         for type_, counts in sorted(outcome.types.items()):
@@ -70,14 +66,14 @@ def print_projected(outcome: ProjectOutcome, output: Path) -> None:
                 f"{reason} {count:,}"
                 for reason, count in sorted(counts.dropped.items(), key=lambda item: (-item[1], item[0]))
             )
-            table.add_row(legible(type_), f"{counts.entities:,}", f"{counts.projected:,}", reasons)
+            table.add_row(type_, f"{counts.entities:,}", f"{counts.projected:,}", reasons)
         print_table(table)
     if outcome.report.problems:
-        click.echo("In the source:")
+        say("In the source:")
         print_problems(outcome.report.problems)
     if outcome.scoring is not None:
         _print_scoring(outcome.scoring, outcome.unread)
-    click.echo(
+    say(
         f"Projected {outcome.projected:,} of {counted(outcome.entities, 'entity')} in "
         f"{counted(outcome.sentences, 'sentence')}, as {counted(outcome.mentions, 'mention')}: {output}"
     )
@@ -86,13 +82,11 @@ def print_projected(outcome: ProjectOutcome, output: Path) -> None:
 def _print_scoring(scoring: Mapping[str, Any], unread: int) -> None:
     """Say which scores went in, and what they are from."""
     parts = " + ".join(f"{how['weight']:g} × {name}" for name, how in scoring["scores"].items())
-    click.echo(f"Scores: {parts}; candidates: {scoring['candidates']}")
+    say(f"Scores: {parts}; candidates: {scoring['candidates']}")
     if scoring["tagger"] is not None:
-        click.echo(f"Tagger: {scoring['tagger']}")
+        say(f"Tagger: {scoring['tagger']}")
     if (translator := scoring["translator"]) is not None:
         revision = f" ({translator['revision']})" if translator["revision"] else ""
-        click.echo(
-            f"Translation model: {translator['model']}{revision}, {' and '.join(translator['languages'])}"
-        )
+        say(f"Translation model: {translator['model']}{revision}, {' and '.join(translator['languages'])}")
     if unread:
-        click.echo(f"{counted(unread, 'pair')} that it cannot read score 0 there.")
+        say(f"{counted(unread, 'pair')} that it cannot read score 0 there.")

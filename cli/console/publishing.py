@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
-from . import counted
+from . import counted, say
 
 if TYPE_CHECKING:
     from ...hub.folder import Published
@@ -21,37 +19,35 @@ if TYPE_CHECKING:
 def print_published(folder: Path, outcome: Published | None, verified: Sequence[VerifiedConfig]) -> None:
     """Say where the dataset is, and how to load each config, which was tried."""
     if outcome is not None:
-        click.echo(
+        say(
             f"Published to {folder}: {counted(len(outcome.written), 'file')} written, "
             f"{len(outcome.unchanged)} unchanged, {len(outcome.removed)} removed."
         )
-    click.echo(f"The dataset is in {folder.resolve()}. Every config was loaded back and compared:\n")
-    click.echo("  from datasets import load_dataset\n")
+    say(f"The dataset is in {folder.resolve()}. Every config was loaded back and compared:\n")
+    say("  from datasets import load_dataset\n")
     path = json.dumps(str(folder.resolve()), ensure_ascii=False)
     for config in verified:
         counts = ", ".join(f"{count:,} {split}" for split, count in config.examples.items())
-        click.echo(f'  load_dataset({path}, "{config.name}")  # {counts}')
+        say(f'  load_dataset({path}, "{config.name}")  # {counts}')
 
 
 def print_published_on_hub(outcome: PublishOutcome) -> None:
     """Say what was published where, what it changed, what was loaded back, and how to load each config."""
     plan, commit = outcome.done.plan, outcome.done.commit
     if commit is None:
-        click.echo(f"Nothing has changed: {outcome.url} has version {plan.release.version} already.")
+        say(f"Nothing has changed: {outcome.url} has version {plan.release.version} already.")
     elif commit.pull_request:
-        click.echo(f"The pull request for version {plan.release.version} is {commit.pull_request}:\n")
+        say(f"The pull request for version {plan.release.version} is {commit.pull_request}:\n")
     else:
-        click.echo(
-            f"Published version {plan.release.version} at {outcome.url} (commit {commit.commit[:12]}):\n"
-        )
+        say(f"Published version {plan.release.version} at {outcome.url} (commit {commit.commit[:12]}):\n")
     if commit is not None:
         _print_changes(plan)
-    click.echo(f"\n{_loaded_back(outcome)}:\n\n  from datasets import load_dataset\n")
+    say(f"\n{_loaded_back(outcome)}:\n\n  from datasets import load_dataset\n")
     revision = outcome.tag or outcome.done.revision
     for name, examples in outcome.examples.items():
         counts = ", ".join(f"{count:,} {split}" for split, count in examples.items())
         arguments = f'"{outcome.repository}", "{name}", revision="{revision}"'
-        click.echo(f"  load_dataset({arguments})  # {counts}")
+        say(f"  load_dataset({arguments})  # {counts}")
 
 
 def _loaded_back(outcome: PublishOutcome) -> str:
@@ -68,23 +64,23 @@ def _loaded_back(outcome: PublishOutcome) -> str:
 def print_publication_plan(repository: str, plan: Plan[Publication]) -> None:
     """Say what publishing would do."""
     if plan.is_empty:
-        click.echo(f"Nothing has changed: {repository} has version {plan.release.version} already.")
+        say(f"Nothing has changed: {repository} has version {plan.release.version} already.")
         return
-    click.echo(f"Would publish version {plan.release.version} to {repository}:\n")
+    say(f"Would publish version {plan.release.version} to {repository}:\n")
     _print_changes(plan)
 
 
 def _print_changes(plan: Plan[Publication]) -> None:
     for change in plan.release.changes.touched:
         rows = change.rows
-        click.secho(f"  {change.name}: {change.kind}", bold=True, nl=False)
-        click.echo(f", rows +{rows.added:,} −{rows.removed:,}, {rows.changed:,} changed")
+        say(f"  {change.name}: {change.kind}", bold=True, nl=False)
+        say(f", rows +{rows.added:,} −{rows.removed:,}, {rows.changed:,} changed")
         for step in dict.fromkeys((*change.before, *change.after)):
             before, after = change.before.get(step), change.after.get(step)
             if before != after:
                 shown = " → ".join("–" if count is None else f"{count:,}" for count in (before, after))
-                click.echo(f"    {step}: {shown}")
-    click.echo(
+                say(f"    {step}: {shown}")
+    say(
         f"  {counted(len(plan.sent), 'file')} new or changed, {len(plan.unchanged)} unchanged, "
         f"{len(plan.removed)} removed."
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from ...schema.errors import DataError
+from ...sources.files import file_hash
 from ..encoder.loading import FILES_OF_A_MODEL, model_folder
 from .description import GridTagger
 
@@ -76,9 +78,8 @@ class BaseModels:
             facts = path.stat()
             key = (str(path), facts.st_size, facts.st_mtime_ns)
             if key not in self._digests:
-                with path.open("rb") as stream:
-                    self._digests[key] = file_digest(stream, "sha256").hexdigest()
-        except OSError:
+                self._digests[key] = file_hash(path)
+        except (OSError, DataError):
             # A plan can be made without it. Whoever trains cannot read it either, and says so.
             return _UNREADABLE
         return self._digests[key]

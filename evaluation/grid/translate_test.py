@@ -143,7 +143,29 @@ def way_of(language: GridLanguage, data: GridData) -> Way:
             f"the key `{_KEY}` is missing",
             hint="Name there the `model` that translates the test sentences.",
         )
-    source = transferred_from(language, TRANSLATE_TEST, data.grid)
+    source = _source(language, data.grid)
+    extra, extra_hash = data.extra_text(language.code, source)
+    name = _filled(described.model, language.code, source)
+    model = named_model(name, described.model_revision, beside=data.grid.folder)
+    projection, tagger = _projection(described, model, language.code, source, data)
+    return Way(
+        language=language.code,
+        source=source,
+        model=model,
+        codes=_codes(described, language.code, source),
+        decoding=Decoding(**described.decoding),
+        aligner=described.aligner,
+        aligner_model=_aligner_model(described, data.grid),
+        extra=extra,
+        extra_hash=extra_hash,
+        projection=projection,
+        tagger=tagger,
+    )
+
+
+def _source(language: GridLanguage, grid: Grid) -> str:
+    """Return the code of the language that is translated into."""
+    source = transferred_from(language, TRANSLATE_TEST, grid)
     if source is None:
         raise DataError(
             f"there is no language with gold that `{language.code}` could be translated into",
@@ -156,34 +178,27 @@ def way_of(language: GridLanguage, data: GridData) -> Way:
             "translation has",
             hint=f"Name another language as `{_KEY}.source`.",
         )
+    return source
+
+
+def _projection(
+    described: TranslateTest, model: NamedModel, language: str, source: str, data: GridData
+) -> tuple[NamedProjection, SavedTeacher | TaggerOfGold | None]:
+    """Return how labels are projected, and the tagger that takes part in it."""
 
     def named(name: str, revision: str | None) -> NamedModel:
-        return named_model(_filled(name, language.code, source), revision, beside=data.grid.folder)
+        return named_model(_filled(name, language, source), revision, beside=data.grid.folder)
 
-    extra, extra_hash = data.extra_text(language.code, source)
-    model = named(described.model, described.model_revision)
     try:
         settings = projection_settings(described.projection)
         translator = scoring_model(
-            settings, (source, language.code), translates=model, codes=described.codes, named=named
+            settings, (source, language), translates=model, codes=described.codes, named=named
         )
     except WrongProjectionError as error:
         raise DataError(f"`{_KEY}.{error.path}`: {error.message}", hint=error.hint) from error
-    tagger = None if settings.tagger is None else _tagger(settings.tagger, language.code, source, data)
+    tagger = None if settings.tagger is None else _tagger(settings.tagger, language, source, data)
     _check_scoring(tagger, translator)
-    return Way(
-        language=language.code,
-        source=source,
-        model=model,
-        codes=_codes(described, language.code, source),
-        decoding=Decoding(**described.decoding),
-        aligner=described.aligner,
-        aligner_model=_aligner_model(described, data.grid),
-        extra=extra,
-        extra_hash=extra_hash,
-        projection=NamedProjection(settings, tagger, translator),
-        tagger=tagger,
-    )
+    return NamedProjection(settings, tagger, translator), tagger
 
 
 def _filled(name: str, language: str, source: str) -> str:

@@ -371,23 +371,10 @@ _TAKEN = {
 
 def _record(report: _Report, benchmark: Benchmark, claims: Sequence[_Claim]) -> dict[str, Any] | str:
     """Make a record of what a file claims of a benchmark, or say why there is none."""
-    figures: dict[str, dict[str, float]] = {"micro": {}, "macro": {}, "strict": {}}
-    by_name = {claim.figure: claim.value for claim in reversed(claims)}
-    for name, (average, figure) in _TAKEN.items():
-        if name in by_name:
-            value = by_name[name]
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _PERCENT:
-                return f"`{name}` is no number from 0 to 1, nor a percentage"
-            figures[average][figure] = float(value)
-    if "f1" not in figures["micro"]:
-        return "it has no micro-F1"
-    if max(value for of_average in figures.values() for value in of_average.values()) > 1:
-        figures = {
-            average: {name: round(value / _PERCENT, 6) for name, value in of_average.items()}
-            for average, of_average in figures.items()
-        }
+    figures = _figures(claims)
+    if isinstance(figures, str):
+        return figures
     organization, _, name = report.model.partition("/")
-    complete = ("precision", "recall", "f1")
     taken = next(claim for claim in claims if claim.figure == "f1")
     revision = report.revision if re.fullmatch("[0-9a-f]{40}", report.revision or "") else None
     return {
@@ -407,21 +394,47 @@ def _record(report: _Report, benchmark: Benchmark, claims: Sequence[_Claim]) -> 
         },
         "training": [],
         "cost": None,
-        "scores": {
-            "micro": {each: figures["micro"].get(each) for each in complete},
-            **{
-                average: figures[average] if len(figures[average]) == len(complete) else None
-                for average in ("macro", "strict")
-            },
-            "per_type": None,
-            "seen": None,
-            "unseen": None,
-        },
+        "scores": _scores(figures),
         "interval": None,
         "predictions": None,
         "source": {"url": _https(taken.url or report.url), "name": report.format},
         "date": taken.date or report.date,
         "synthner": __version__,
+    }
+
+
+def _figures(claims: Sequence[_Claim]) -> dict[str, dict[str, float]] | str:
+    """Return the figures of each average as shares of 1, or say why there is no record of them."""
+    figures: dict[str, dict[str, float]] = {"micro": {}, "macro": {}, "strict": {}}
+    by_name = {claim.figure: claim.value for claim in reversed(claims)}
+    for name, (average, figure) in _TAKEN.items():
+        if name in by_name:
+            value = by_name[name]
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _PERCENT:
+                return f"`{name}` is no number from 0 to 1, nor a percentage"
+            figures[average][figure] = float(value)
+    if "f1" not in figures["micro"]:
+        return "it has no micro-F1"
+    if max(value for of_average in figures.values() for value in of_average.values()) <= 1:
+        return figures
+    return {
+        average: {name: round(value / _PERCENT, 6) for name, value in of_average.items()}
+        for average, of_average in figures.items()
+    }
+
+
+def _scores(figures: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+    """Return the scores of a record; of other averages than micro they are complete or none."""
+    complete = ("precision", "recall", "f1")
+    return {
+        "micro": {each: figures["micro"].get(each) for each in complete},
+        **{
+            average: figures[average] if len(figures[average]) == len(complete) else None
+            for average in ("macro", "strict")
+        },
+        "per_type": None,
+        "seen": None,
+        "unseen": None,
     }
 
 
