@@ -19,10 +19,11 @@ from ..generation.calls import Call, Reply
 from ..generation.journal import Journal
 from ..generation.methods.offline_calls import NOTHING_MADE
 from ..generation.plan import findings_of, prompt_format, reading_of
-from ..release import SPLITS, Config, Release
+from ..release import Config, Release
 from ..schema.errors import DataError
 from ..schema.methods import OFFLINE, has_soft_labels
 from ..schema.provenance import Origin
+from ..schema.splits import SPLITS
 from ..schema.waterfall import JOINED, STEPS, Waterfall
 from ..sources.gold import Gold
 from .columns import Batch, Place

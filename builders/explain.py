@@ -17,9 +17,10 @@ from ..generation.calls import Call, Reply
 from ..generation.journal import Journal
 from ..generation.plan import reading_of
 from ..generation.salvage import Found, Salvage
-from ..release import SPLITS, Release
+from ..release import Release
 from ..schema.errors import DataError
 from ..schema.manifest import joint_configs
+from ..schema.splits import SPLITS
 from ..sources.files import open_bytes
 from .columns import operation_of
 from .curated_split import agreement_file

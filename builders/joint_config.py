@@ -19,10 +19,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..generation.salvage import Found
-from ..release import SPLITS, JointConfig
+from ..release import JointConfig
 from ..schema.errors import DataError
 from ..schema.labels import LabelSet
 from ..schema.provenance import Origin
+from ..schema.splits import SPLITS
 from ..schema.waterfall import JOINED, Waterfall
 from ..sources.gold import Gold
 from .columns import Batch, Datapoint, Place

@@ -9,13 +9,13 @@ from ..schema.iob2 import OUTSIDE
 from ..schema.manifest import generated_configs, is_joint, joint_configs
 from ..schema.prices import ANSWER_TOKENS, PROMPT_TOKENS, counted_tokens
 from ..schema.provenance import PROVENANCE_COLUMNS
+from ..schema.splits import SPLITS
 from .markdown import Markdown, cell, code, count, share, table
 from .money import money
 
 Manifest = Mapping[str, Any]
 Config = Mapping[str, Any]
 
-SPLITS = ("train", "validation", "test")
 NONE = Markdown("–")
 
 CONTAMINATION_KINDS = {

@@ -21,8 +21,8 @@ from tempfile import TemporaryFile
 from types import TracebackType
 from typing import Any, Self
 
-from ..release import SPLITS
 from ..schema.errors import DataError, SynthnerError
+from ..schema.splits import SPLITS
 from .budget import NO_COST, Cost
 from .calls import Call, Reply, canonical_json
 

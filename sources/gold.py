@@ -11,11 +11,12 @@ from ..schema.errors import DataError
 from ..schema.example import Example
 from ..schema.iob2 import REPAIR_POLICIES, Mention, mentions, parse_tag, repair, tags_of
 from ..schema.labels import LabelSet
+from ..schema.splits import SPLIT_NAMES
 from ..schema.validation import nearest
 from .checks import Checker, problems_of_token
 from .corpora import Corpus, corpus
 from .files import file_hash
-from .hub import SPLIT_NAMES, read_hub
+from .hub import read_hub
 from .readers import read_sentences
 from .report import Report
 from .sentences import Sentence

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..schema.errors import WrongUsageError
-from .hub import SPLIT_NAMES, read_hub
+from ..schema.splits import SPLIT_NAMES
+from .hub import read_hub
 from .report import Report
 from .sentences import Sentence
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from ..schema.errors import DataError
 from ..schema.labels import LabelSet
 from .conll import LINES_TO_RECOGNISE, recognise_layout
-from .files import CHUNK, file_hash, open_bytes, text_lines
+from .files import CHUNK, open_bytes, text_lines
 from .hub_reference import PREFIX
 from .jsonl import LONGEST_LINE
 from .readers import read_sentences, recognise_format
@@ -68,17 +68,6 @@ def read_unlabelled(
                 yield from _of_text(lines, known)
                 return
     yield from _without_labels(path, labels)
-
-
-def content_hash(path: Path) -> str | None:
-    """Return the sha256 of a file as it is stored; None for a split on the Hub.
-
-    Raises:
-        DataError: If the file cannot be read.
-    """
-    if path.as_posix().startswith(PREFIX):
-        return None
-    return file_hash(path)
 
 
 def _of_text(lines: Iterable[tuple[int, str]], known: Collection[str]) -> Iterator[UnlabelledSentence]:

@@ -10,7 +10,7 @@ import pytest
 
 from synthner.schema.errors import DataError
 from synthner.schema.labels import LabelSet
-from synthner.sources.unlabelled_text import content_hash, read_unlabelled
+from synthner.sources.unlabelled_text import read_unlabelled
 
 LABELS = LabelSet.of_types(["PER"])
 
@@ -80,8 +80,6 @@ def test_parquet_loses_its_labels(tmp_path):
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(DataError, match="there is no such file"):
-        content_hash(tmp_path / "a.txt")
     with pytest.raises(DataError, match="there is no such file"):
         read(tmp_path / "a.txt")
 

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from ...release import SPLITS, Config
+from ...release import Config
+from ...schema.splits import SPLITS
 from ..calls import Call, Reply
 from ..engines import endpoint
 from ..log_probabilities import read_log_probabilities

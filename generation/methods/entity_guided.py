@@ -15,9 +15,9 @@ from functools import lru_cache
 from random import Random
 from typing import Any
 
-from ...release import SPLITS
 from ...schema.errors import ReleaseError
 from ...schema.example import Example
+from ...schema.splits import SPLITS
 from ...sources.characters import text_faults
 from ...sources.normal_forms import NormalForms
 from ..calls import Call, Reply

@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from ...release import SPLITS, Config
+from ...release import Config
 from ...schema.errors import ReleaseError
 from ...schema.example import Example
 from ...schema.labels import LabelSet
+from ...schema.splits import SPLITS
 from ...sources.gold import Gold
 from ..calls import Call
 from ..engines import Endpoint, endpoint

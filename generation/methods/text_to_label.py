@@ -10,13 +10,14 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from ...release import SPLITS
 from ...schema.errors import ReleaseError
+from ...schema.splits import SPLITS
 from ...sources.characters import text_faults
+from ...sources.files import file_hash
 from ...sources.gold import Gold
 from ...sources.hub_reference import PREFIX
 from ...sources.normal_forms import NormalForms
-from ...sources.unlabelled_text import UnlabelledSentence, content_hash, read_unlabelled
+from ...sources.unlabelled_text import UnlabelledSentence, read_unlabelled
 from .method import MethodContext
 from .shown_gold import words_of_gold
 
@@ -75,9 +76,8 @@ def texts_to_label(context: MethodContext) -> dict[str, Text]:
             written = context.filled(by_split[split])
             on_hub = written.startswith(PREFIX)
             path = Path(written) if on_hub else context.folder / written
-            texts[split] = Text(
-                path, written if on_hub else path.name, content_hash(path), known, context.gold
-            )
+            file_sha256 = None if on_hub else file_hash(path)
+            texts[split] = Text(path, written if on_hub else path.name, file_sha256, known, context.gold)
     return texts
 
 
