@@ -22,6 +22,9 @@ from .student_t import critical_value, two_sided_p_value
 _LEVEL = 0.05
 # Smaller numbers are what rounding leaves of two F1 that are the same.
 _ROUNDING = 1e-12
+# Resamples of no more than these hardly vary where all differ alike, and would tell far more than there is to
+# know. Of more they tell well, and what chance makes of so many is 1 in 500,000 at most.
+_FEW_SENTENCES = 20
 
 Floats = NDArray[np.float64]
 
@@ -252,8 +255,8 @@ def paired_tests(
     the runs of each system differ by beyond what these very sentences make them differ by. The difference
     divided by the standard error is then referred to Student's t with Satterthwaite's degrees of freedom,
     which are few where seeds decide and many where sentences do. Dror et al. (2018) compare such tests. Where
-    the systems differ on n sentences alone, two or more, no p-value is below 1 in 2 ** (n - 1). Of a system
-    with a single run the test says nothing about other seeds.
+    the systems differ on n sentences alone, 2 to 20, no p-value is below 1 in 2 ** (n - 1). Of a system with
+    a single run the test says nothing about other seeds.
 
     Args:
         systems: By name, for each run of the system one row a sentence: correct, predicted and gold mentions.
@@ -431,8 +434,10 @@ class _Contrast:
         # Neither part is less than what it shows by itself.
         total = max(of_sentences.variance + beyond_sentences, of_sentences.variance, of_runs)
         parts = (of_sentences, *(each.of_runs for each in systems))
-        least = _least_p_value(_deciding_sentences(signed))
-        if _p_value(difference, total, parts) < least:
+        deciding = _deciding_sentences(signed)
+        least = _least_p_value(deciding)
+        do_resamples_tell = deciding > _FEW_SENTENCES and total >= _ROUNDING**2
+        if not do_resamples_tell and _p_value(difference, total, parts) < least:
             return cls(difference, (difference / critical_value(least, math.inf)) ** 2, ())
         return cls(difference, total, parts)
 
@@ -455,8 +460,7 @@ def _least_p_value(sentences: int) -> float:
     """Return the p-value that a contrast which rests on so many sentences has at least.
 
     Were there none, each sentence might as well be the other way round, and all are on one side once in
-    2 ** (sentences - 1). Resamples of two or three that differ by as much hardly vary, and would tell far
-    more than there is to know. A single sentence never says anything.
+    2 ** (sentences - 1). A single sentence never says anything.
     """
     # Smaller numbers would lose their digits, or be 0.
     return 2.0 ** -min(max(sentences - 1, 1), 1000)

@@ -306,6 +306,19 @@ def test_a_few_sentences_tell_no_more_than_they_can(differing, least, others, ru
     assert (test.interval[0] > 0) == (test.p_value < 0.05)
 
 
+def test_the_interval_of_a_large_difference_on_many_sentences_is_that_of_the_resamples():
+    random = np.random.default_rng(0)
+    gold = np.ones((1, 400, 3), dtype=int)
+    good, bad = gold.copy(), gold.copy()
+    good[0, :, 0] = random.random(400) < 0.95
+    bad[0, :, 0] = random.random(400) < 0.02
+    [test] = paired_tests({"a": good, "b": bad}, seed=1)
+    difference = (good - bad)[0, :, 0]
+    expected = 1.96 * difference.std() / np.sqrt(400)
+    assert test.interval[0] == pytest.approx(difference.mean() - expected, abs=0.003)
+    assert test.interval[1] == pytest.approx(difference.mean() + expected, abs=0.003)
+
+
 @pytest.mark.parametrize("sentences", [2, 1000, 1100])
 def test_no_number_of_sentences_makes_a_difference_certain(sentences):
     right = np.ones((1, sentences, 3), dtype=int)
