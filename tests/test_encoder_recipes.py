@@ -58,7 +58,7 @@ def test_santoso_has_the_hyper_parameters_of_santoso():
 def test_fast_changes_how_is_computed_and_nothing_else():
     fast, paper = (settings_by_recipe(name, "some/model") for name in ("fast", "paper"))
     different = {each.name for each in fields(fast) if getattr(fast, each.name) != getattr(paper, each.name)}
-    assert different == {"precision", "like_lengths", "width_multiple"}
+    assert different == {"precision", "like_lengths", "width_multiple", "recorded_steps"}
 
 
 def test_hyper_parameters_are_changed_from_a_mapping():

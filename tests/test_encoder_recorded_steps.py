@@ -1,6 +1,7 @@
 """Steps that are recorded and played back learn what steps learn that are run one by one."""
 
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -36,7 +37,7 @@ class Learner:
         return loss.detach()
 
     def recorded(self, recorder):
-        return RecordedSteps(self.step, recorder.record, TrainingState(self.optimizer))
+        return RecordedSteps(self.step, recorder, TrainingState(self.optimizer))
 
 
 class SameMemory:
@@ -44,6 +45,12 @@ class SameMemory:
 
     def __init__(self):
         self.played = Counter()
+
+    def stream(self):
+        return nullcontext()
+
+    def has_room(self, further: int) -> bool:
+        return further > 0
 
     def record(self, step):
         number, loss = len(self.played) + 1, torch.zeros(())
@@ -96,6 +103,23 @@ class OneMask(SameMemory):
         return super().record(with_that_mask)
 
 
+class RoomForOne(SameMemory):
+    """There is memory for one recording."""
+
+    def has_room(self, further: int) -> bool:
+        return not self.played
+
+
+class Refuses(SameMemory):
+    """It can record nothing."""
+
+    def record(self, step):
+        try:
+            raise RuntimeError("operation not permitted\nwhen stream is capturing")
+        finally:
+            raise RuntimeError("operation failed due to a previous error during capture")
+
+
 def batches():
     chance = torch.Generator().manual_seed(5)
     return [
@@ -126,6 +150,8 @@ def test_played_back_steps_give_the_losses_and_weights_of_steps_run_one_by_one()
     # Of each of the two shapes that come often, three batches are learned before one is recorded, and the
     # next one is learned both ways. The third shape comes too seldom.
     assert recorder.played == {1: WIDTHS.count(4) - 4, 2: WIDTHS.count(8) - 4}
+    # One playback of each was compared, and not kept.
+    assert steps.played_back == sum(recorder.played.values()) - 2
 
 
 @pytest.mark.parametrize(
@@ -149,15 +175,17 @@ def test_after_three_recordings_that_lead_elsewhere_it_is_told_and_none_is_made(
     assert recorder.played == {1: 1, 2: 1, 3: 1}
 
 
-def test_a_step_that_cannot_be_recorded_ends_the_training_with_the_reason():
-    def record(step):
-        try:
-            raise RuntimeError("operation not permitted\nwhen stream is capturing")
-        finally:
-            raise RuntimeError("operation failed due to a previous error during capture")
+def test_without_memory_for_a_recording_it_is_told_and_the_training_goes_on():
+    learner, recorder = Learner(), RoomForOne()
+    steps = learner.recorded(recorder)
+    assert learned(steps, learner) == learned_step_by_step()
+    assert steps.refused == "the GPU has too little memory left for recording a step"
+    assert recorder.played == {1: WIDTHS.count(4) - 4}
 
+
+def test_a_step_that_cannot_be_recorded_ends_the_training_with_the_reason():
     learner = Learner()
-    steps = RecordedSteps(learner.step, record, TrainingState(learner.optimizer))
+    steps = learner.recorded(Refuses())
     with pytest.raises(DataError) as error:
         learned(steps, learner)
     assert str(error.value) == (

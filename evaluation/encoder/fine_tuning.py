@@ -27,7 +27,8 @@ from .batches import (
 )
 from .freezing import freeze
 from .heads import WordModel
-from .recorded_steps import CudaGraphs, RecordedSteps, Step
+from .recorded_steps import CudaGraphs, RecordedSteps, Recorder, Step
+from .recording_trial import Trial, trouble_with_recording
 from .settings import EncoderSettings
 from .training_state import TrainingState
 from .vocabulary_trimming import decayed
@@ -45,20 +46,25 @@ class FineTuning:
     """A training, and what it was like.
 
     Attributes:
+        recorder: Records steps; by default what the settings ask for, where a trial shows that it works here.
         rates: The learning rate of each step up to the weights that were kept.
         best_epoch: The epoch whose weights were kept, where epochs were validated.
         validation_f1: What validation gave after each epoch.
         losses: The loss at each step.
-        not_recorded: Why steps were no longer recorded, where the settings ask for it and a GPU is there.
+        not_recorded: Why steps were not or no longer recorded, where the settings ask for it and a GPU is
+            there.
+        played_back: How many steps were played back instead of being computed one by one.
     """
 
     model: WordModel
     settings: EncoderSettings
+    recorder: Recorder | None = None
     rates: list[float] = field(default_factory=list)
     best_epoch: int | None = None
     validation_f1: list[float] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
     not_recorded: str | None = None
+    played_back: int = 0
 
     def run(self, windows: Numbers, padding: int, validate: Validate | None) -> None:
         """Train the model; leave it with the weights of the best epoch, else of the last one.
@@ -71,19 +77,27 @@ class FineTuning:
         settings = self.settings
         if settings.frozen_layers is not None:
             freeze(self.model, settings.frozen_layers, settings.model)
-        graphs = _graphs_here(settings, self._device)
-        with nullcontext() if graphs is None else graphs.stream():
-            self._run(windows, padding, validate, graphs)
+        if self.recorder is None:
+            self._record_where_it_works()
+        with nullcontext() if self.recorder is None else self.recorder.stream():
+            self._run(windows, padding, validate)
 
-    def _run(
-        self, windows: Numbers, padding: int, validate: Validate | None, graphs: CudaGraphs | None
-    ) -> None:
+    def _record_where_it_works(self) -> None:
+        """Record steps if that is wanted. How many soft labels there are differs in batches of one shape."""
+        settings = self.settings
+        if not settings.recorded_steps or settings.soft_labels or self._device.type != "cuda":
+            return
+        self.not_recorded = trouble_with_recording(Trial.of(self.model, settings))
+        if self.not_recorded is None:
+            self.recorder = CudaGraphs()
+
+    def _run(self, windows: Numbers, padding: int, validate: Validate | None) -> None:
         settings = self.settings
         learned = [weights for weights in self.model.parameters() if weights.requires_grad]
-        optimizer = self._optimizer(can_be_recorded=graphs is not None)
+        optimizer = self._optimizer(can_be_recorded=self.recorder is not None)
         learn: Step = partial(self._learn, optimizer)
-        if graphs is not None:
-            learn = RecordedSteps(learn, graphs.record, TrainingState(optimizer))
+        if self.recorder is not None:
+            learn = RecordedSteps(learn, self.recorder, TrainingState(optimizer))
         steps = steps_of(len(windows), settings)
         order = torch.Generator().manual_seed(settings.seed)
         # After everything that draws numbers while a model is made: dropout must not depend on that.
@@ -108,7 +122,7 @@ class FineTuning:
                     best = [weights.detach().clone() for weights in learned]
         self.losses = [float(loss) for loss in losses]
         if isinstance(learn, RecordedSteps):
-            self.not_recorded = learn.refused
+            self.not_recorded, self.played_back = learn.refused, learn.played_back
         self.model.eval()
         self.model.zero_grad(set_to_none=True)
         if self.best_epoch is None:
@@ -224,16 +238,6 @@ def _loss(logits: torch.Tensor, labels: torch.Tensor, wanted: torch.Tensor | Non
         return nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=NO_LABEL)
     given = logits[labels != NO_LABEL].softmax(-1)
     return nn.functional.mse_loss(given, wanted)
-
-
-def _graphs_here(settings: EncoderSettings, device: torch.device) -> CudaGraphs | None:
-    """Return what records steps; None where they are not to be recorded, or it is no GPU that can.
-
-    Soft labels are not recorded: how many there are differs from batch to batch of one shape.
-    """
-    if not settings.recorded_steps or settings.soft_labels or device.type != "cuda":
-        return None
-    return CudaGraphs()
 
 
 def _adam(

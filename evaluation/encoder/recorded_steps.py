@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 
@@ -22,19 +23,40 @@ from .training_state import TrainingState
 # for three steps before that.
 _STEPS_BEFORE = 3
 
-# How far apart the weights may be after a step as it is and after the same played back, as a share of the
-# step. Computing in bf16 instead of fp32 makes it 0.004, other random numbers in dropout 0.2 to 0.4.
-_ROUNDING = 0.05
+ROUNDING = 0.05
+"""How far apart weights may be after a step as it is and after the same played back, as a share of the step.
+
+Computing in bf16 instead of fp32 makes it 0.004, other random numbers in dropout 0.2 to 0.4. Over a training
+of 24 steps that is 0.02, and 0.5 to 0.7.
+"""
 
 # Where a batch has no padding, and a library may look, it computes attention in another way and with other
 # random numbers. So a step may differ once without being wrong.
 _MOST_DIFFERENCES = 3
 
+NO_ROOM = "the GPU has too little memory left for recording a step"
+"""Why no further step is recorded, where that is so."""
+
 Step = Callable[..., torch.Tensor]
 Shape = tuple[torch.Size, ...]
 Batch = tuple[torch.Tensor, ...]
 Playback = Callable[[], torch.Tensor]
-Record = Callable[[Playback], Playback]
+
+
+class Recorder(Protocol):
+    """What records steps of one training."""
+
+    def stream(self) -> AbstractContextManager[None]:
+        """Return the context in which the training runs."""
+        ...
+
+    def has_room(self, further: int) -> bool:
+        """Say whether there is memory for one more recording, and for so many bytes beside it."""
+        ...
+
+    def record(self, step: Playback) -> Playback:
+        """Record a step; return what plays it back. Raises RuntimeError if it cannot be recorded."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +83,25 @@ class RecordedSteps:
     Args:
         step: Learns a batch, some tensors on the device, and returns its loss. It waits for nothing that the
             device computes.
-        record: Records a step that is called with nothing, and returns what plays it back.
+        recorder: Records a step that is called with nothing, and returns what plays it back.
         state: All that a step changes.
 
     Attributes:
-        refused: Why no further step is recorded: what was played back led elsewhere, more than once.
+        refused: Why no further step is recorded: what was played back led elsewhere, more than once, or
+            there is no memory for it.
+        played_back: How many steps were played back only.
     """
 
-    def __init__(self, step: Step, record: Record, state: TrainingState) -> None:
+    def __init__(self, step: Step, recorder: Recorder, state: TrainingState) -> None:
         self._step = step
-        self._record = record
+        self._recorder = recorder
         self._state = state
         self._came = Counter[Shape]()
         self._untried: dict[Shape, _Recording] = {}
         self._tried: dict[Shape, _Recording] = {}
         self._differences = 0
         self.refused: str | None = None
+        self.played_back = 0
 
     def __call__(self, *batch: torch.Tensor) -> torch.Tensor:
         """Learn a batch; return its loss.
@@ -86,13 +111,19 @@ class RecordedSteps:
         """
         shape = tuple(tensor.shape for tensor in batch)
         if recording := self._tried.get(shape):
+            self.played_back += 1
             return recording.of(batch)
         if recording := self._untried.pop(shape, None):
             return self._learn_both_ways(recording, shape, batch)
         self._came[shape] += 1
-        if self.refused is None and self._came[shape] > _STEPS_BEFORE:
+        if self._came[shape] > _STEPS_BEFORE and self._may_record():
             self._untried[shape] = self._recording(batch)
         return self._step(*batch)
+
+    def _may_record(self) -> bool:
+        if self.refused is None and not self._recorder.has_room(self._state.bytes_to_compare):
+            self.refused = NO_ROOM
+        return self.refused is None
 
     def _learn_both_ways(self, recording: _Recording, shape: Shape, batch: Batch) -> torch.Tensor:
         before = self._state.copy()
@@ -101,7 +132,7 @@ class RecordedSteps:
         self._state.put_back(before)
         loss = self._step(*batch)
         distance = self._state.distance(played_back, since=before.weights)
-        if distance <= _ROUNDING:
+        if distance <= ROUNDING:
             self._tried[shape] = recording
         else:
             self._note_difference(shape, distance)
@@ -116,7 +147,7 @@ class RecordedSteps:
     def _recording(self, batch: Batch) -> _Recording:
         inputs = tuple(tensor.clone() for tensor in batch)
         try:
-            return _Recording(inputs, self._record(lambda: self._step(*inputs)))
+            return _Recording(inputs, self._recorder.record(lambda: self._step(*inputs)))
         except RuntimeError as error:
             # To go on without would not do: PyTorch leaves its random numbers and memory as they are while it
             # records. What it says at the end only says that there was an error before.
@@ -128,7 +159,7 @@ class RecordedSteps:
 
 
 class CudaGraphs:
-    """Records steps of one training on a GPU. All of them run within `stream`."""
+    """Records steps of one training on a GPU; a `Recorder`. All steps run within `stream`."""
 
     def __init__(self) -> None:
         self._stream = torch.cuda.Stream()
@@ -137,6 +168,7 @@ class CudaGraphs:
     @contextmanager
     def stream(self) -> Iterator[None]:
         """Run what is within on the stream of the recordings, as PyTorch wants the steps before them to."""
+        torch.cuda.reset_peak_memory_stats()
         outside = torch.cuda.current_stream()
         self._stream.wait_stream(outside)
         try:
@@ -144,6 +176,17 @@ class CudaGraphs:
                 yield
         finally:
             outside.wait_stream(self._stream)
+
+    def has_room(self, further: int) -> bool:
+        """Say whether there is as much memory as an ordinary step took, and so many bytes beside it.
+
+        A recording shares memory with other recordings and not with ordinary steps. What PyTorch keeps and
+        does not use it gives back before a recording.
+        """
+        allocated = torch.cuda.memory_allocated()
+        free, _ = torch.cuda.mem_get_info()
+        available = free + torch.cuda.memory_reserved() - allocated
+        return available >= torch.cuda.max_memory_allocated() - allocated + further
 
     def record(self, step: Playback) -> Playback:
         """Record a step; return what plays it back.

@@ -16,7 +16,8 @@ class TrainingFacts:
         losses: The loss at each step of the optimizer; a saved tagger does not keep them.
         precision: What was computed with: `bf16` only where machine and model can.
         device: `cpu` or the kind of accelerator.
-        not_recorded: Why steps were no longer recorded, where the settings ask for it.
+        not_recorded: Why steps were not or no longer recorded, where the settings ask for it and there is a
+            GPU.
     """
 
     epochs: int | None = None

@@ -43,6 +43,12 @@ class TrainingState:
         )
         self._device = self._weights[0].device
 
+    @property
+    def bytes_to_compare(self) -> int:
+        """The memory that a copy of the state takes, and a second one of the weights."""
+        tensors = (*self._weights, *self._weights, *self._averages())
+        return sum(tensor.nbytes for tensor in tensors)
+
     def copy(self) -> StateCopy:
         """Return a copy of the state."""
         return StateCopy(self.weights(), _copies(self._averages()), self._chance())
@@ -67,9 +73,7 @@ class TrainingState:
             others: Weights to which another step led.
             since: The weights before that step.
         """
-        apart = _length(self._weights, others)
-        way = _length(self._weights, since)
-        return float(apart / way.clamp(min=torch.finfo(way.dtype).tiny))
+        return share_apart(self._weights, others, since=since)
 
     def _averages(self) -> Tensors:
         return tuple(
@@ -89,6 +93,13 @@ class TrainingState:
             torch.cuda.set_rng_state(chance, self._device)
         else:
             torch.set_rng_state(chance)
+
+
+def share_apart(here: Iterable[torch.Tensor], there: Iterable[torch.Tensor], *, since: Tensors) -> float:
+    """Return how far weights are from others, as a share of the way that they went since an earlier time."""
+    here = tuple(here)
+    way = _length(here, since)
+    return float(_length(here, there) / way.clamp(min=torch.finfo(way.dtype).tiny))
 
 
 def _copies(tensors: Iterable[torch.Tensor]) -> Tensors:
