@@ -1,7 +1,5 @@
 """Steps that are recorded and played back learn what steps learn that are run one by one."""
 
-from collections import Counter
-from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -13,6 +11,7 @@ from synthner.evaluation.encoder.recorded_steps import RecordedSteps
 from synthner.evaluation.encoder.training_state import TrainingState
 from synthner.schema.errors import DataError
 from synthner.tests.curation_sentences import sentences
+from synthner.tests.same_memory import SameMemory
 from synthner.tests.tiny_encoder import save_tiny_encoder
 
 # Two shapes that come often, one that comes twice.
@@ -38,29 +37,6 @@ class Learner:
 
     def recorded(self, recorder):
         return RecordedSteps(self.step, recorder, TrainingState(self.optimizer))
-
-
-class SameMemory:
-    """Records like a GPU: what is played back reads the memory of the first batch and writes one loss."""
-
-    def __init__(self):
-        self.played = Counter()
-
-    def stream(self):
-        return nullcontext()
-
-    def has_room(self, further: int) -> bool:
-        return further > 0
-
-    def record(self, step):
-        number, loss = len(self.played) + 1, torch.zeros(())
-        self.played[number] = 0
-
-        def play():
-            self.played[number] += 1
-            return loss.copy_(step())
-
-        return play
 
 
 class Nothing(SameMemory):

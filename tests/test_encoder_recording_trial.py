@@ -1,7 +1,6 @@
 """Steps are recorded only where a small model, trained with recording and without, learned the same."""
 
 import json
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from synthner.evaluation.encoder.recording_trial import Trial, trouble_with_reco
 from synthner.evaluation.encoder.settings import settings_by_recipe
 from synthner.evaluation.encoder.trial_training import verdict_on
 from synthner.schema.errors import DataError
+from synthner.tests.same_memory import SameMemory
 
 # For models so small several threads only wait for each other.
 torch.set_num_threads(1)
@@ -41,20 +41,6 @@ def trial_of(config, **changes):
 
 
 TRIAL = trial_of(XLMRobertaConfig(**SMALL))
-
-
-class SameMemory:
-    """Records like a GPU: what is played back reads the memory of the first batch and writes one loss."""
-
-    def stream(self):
-        return nullcontext()
-
-    def has_room(self, further: int) -> bool:
-        return True
-
-    def record(self, step):
-        loss = torch.zeros(())
-        return lambda: loss.copy_(step())
 
 
 class NoRoom(SameMemory):
