@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from synthner.generation import journal
+from synthner.generation import journal_file
 from synthner.generation.calls import Call, Reply
 from synthner.generation.engines.committing import Committing
 from synthner.generation.generate import generate, status
@@ -182,7 +182,7 @@ def test_what_is_under_way_is_kept_though_the_rest_of_the_plan_cannot_be_read(tm
 
 
 def test_a_reply_that_could_not_be_kept_is_kept_when_it_can_be(tmp_path, server, monkeypatch):
-    monkeypatch.setattr(journal, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(journal_file, "BUSY_SECONDS", 0.1)
     server.hold_from = 0
     server.fault = lambda number: Fault(body=completion(), stall=1.5) if number else None
     release = release_for(tmp_path, server)
