@@ -10,11 +10,11 @@ from typing import Any
 from .cards.hub_results import Benchmark
 from .cards.model_card import ModelFacts, Origin
 from .evaluation.crf import CrfSettings
-from .evaluation.grid.cells import Cell, source_of
+from .evaluation.grid.cells import can_be_repeated, source_of
 from .evaluation.grid.data import GridData
-from .evaluation.grid.description import CRF, GridSource, GridTagger
+from .evaluation.grid.description import CRF, GridSource
 from .evaluation.grid.encoder_cells import RECIPE
-from .evaluation.grid.repeating import Run
+from .evaluation.grid.repeating import Run, cell_of, is_of_data_as_it_is
 from .evaluation.grid.results import learned_parts, read_results
 from .evaluation.recipes import PUT_TOGETHER, count_of_gold, settings_for_gold
 from .release import Release
@@ -47,7 +47,8 @@ def facts_of_model(
         repository=repository,
         result=result,
         recorded=None,
-        seeds=_runs_of_other_seeds(release.grid.runs, result, run),
+        seeds=_runs_of_all_seeds(data, result, run),
+        seed_matters=not is_crf or can_be_repeated(cell_of(run.result), data),
         origins=[origin for part in learned_parts(result) for origin in _origins(part, run, release, data)],
         benchmark=Benchmark(
             gold.title if gold.hub else f"the gold of {release.name}",
@@ -76,32 +77,45 @@ def _settings(result: Mapping[str, Any]) -> dict[str, Any]:
 
     settings = settings_by_recipe(tagger["recipe"] or RECIPE, tagger["model"], changes=tagger["settings"])
     has_related = any(part["role"] == "related" for part in result["data"]["train"])
-    left_out = ("model", "seed") if has_related else ("model", "seed", "related_epochs", "related_sentences")
+    left_out = {"model", "seed"}
+    if not has_related:
+        left_out |= {"related_epochs", "related_sentences"}
+    if settings.iterations is not None:
+        left_out.add("epochs")
     return {name: value for name, value in asdict(settings).items() if name not in left_out}
 
 
-def _runs_of_other_seeds(runs: Path, shown: Mapping[str, Any], run: Run) -> list[Mapping[str, Any]]:
-    """Return the results of all runs that only the seed distinguishes, by seed, with this one among them."""
+def _runs_of_all_seeds(data: GridData, shown: Mapping[str, Any], run: Run) -> list[Mapping[str, Any]]:
+    """Return the results of all runs that only the seed distinguishes, by seed, with this one among them.
+
+    Runs of data that has changed since, or of another base model, are beside them in the folder, and are not
+    among them.
+    """
 
     def alike(result: Mapping[str, Any]) -> tuple[Any, ...]:
         cell = {key: value for key, value in result["cell"].items() if key not in ("seed", "retry_of")}
-        return cell, result["data"]["test"]["sha256"], result["labels"], result.get("model_revision")
+        # A model of the Hub may have had another commit when another seed was run: no id has that.
+        return cell, result.get("model_revision")
 
-    wanted = alike(run.result)
     others = [
-        result for _, result in read_results(runs) if alike(result) == wanted and result["id"] != run.id
+        result
+        for _, result in read_results(data.grid.runs)
+        if alike(result) == alike(run.result) and result["id"] != run.id and is_of_data_as_it_is(result, data)
     ]
     return sorted([shown, *others], key=lambda result: result["cell"]["seed"])
 
 
 def _origins(part: Mapping[str, Any], run: Run, release: Release, data: GridData) -> list[Origin]:
     """Return where a part of what was learned comes from: one origin, or one a language of a joint config."""
-    cell = run.result["cell"]
-    source = source_of(Cell(**{**cell, "tagger": GridTagger(**cell["tagger"])}), data.grid)
+    source = source_of(cell_of(run.result), data.grid)
     name, language = part["name"], part["language"]
     if part["role"] in ("gold", "related") or source.is_organic:
         gold = data.gold(language)
         return [Origin(name, language, "gold", gold.note, gold.license, _hub_id(gold), gold.citation)]
+    if source.corpus is not None:
+        found = corpus(source.corpus)
+        about = f"the corpus {found.title}{f'. {found.note}' if found.note else ''}"
+        return [Origin(name, language, "corpus", about, found.license, found.hub, found.citation)]
     if source.config is not None and source.is_joint:
         joins = read_manifest(release.dataset)["configs"][source.config]["joins"]
         return [_origin_of_config(name, code, config, release) for code, config in joins.items()]

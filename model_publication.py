@@ -22,7 +22,6 @@ from .evaluation.crf import CRF_MODEL
 from .evaluation.grid.data import GridData
 from .evaluation.grid.repeating import RepeatedRun, Run, check_repeatable, find_run, repeat_run
 from .evaluation.grid.results import RESULT, read_predicted_tags
-from .hub.folder import sha256_of
 from .hub.publish import Access, Plan, PublishedOnHub, plan_commit, publish_on_hub
 from .hub.repository import Repository, Snapshot, again, quiet_client
 from .model_facts import facts_of_model, is_folder
@@ -30,6 +29,7 @@ from .release import Release
 from .schema.errors import DataError, PublishError, SynthnerError, WrongUsageError
 from .schema.example import Example
 from .schema.manifest import CARD, MANIFEST
+from .sources.files import file_hash
 
 SENTENCES_TAGGED = 50
 """Test sentences that are tagged again with the model as it was loaded back."""
@@ -310,9 +310,8 @@ def _beside_what_is_there(
     for name in model.files:
         if name in there and name not in listed:
             raise _not_ours(repository, name)
-    existing = None
+    existing, where = None, f"{repository.name}/{CARD}"
     if snapshot is not None and CARD in there:
-        where = f"{repository.name}/{CARD}"
         try:
             existing = repository.file(CARD, snapshot.commit).read_bytes().decode("utf-8")
         except UnicodeDecodeError as error:
@@ -320,11 +319,11 @@ def _beside_what_is_there(
     manifest = {
         "format": _MANIFEST_FORMAT,
         "cell": model.facts.result["id"],
-        "files": {name: sha256_of(model.folder / name) for name in model.files},
+        "files": {name: file_hash(model.folder / name) for name in model.files},
     }
     files: dict[str, Path | bytes] = {name: model.folder / name for name in model.files}
     files[MANIFEST] = _as_json(manifest).encode("utf-8")
-    files[CARD] = render_model_card(model.facts, existing).encode("utf-8")
+    files[CARD] = render_model_card(model.facts, existing, where).encode("utf-8")
     removed = tuple(name for name in listed if name not in files)
     return ModelPublication(files, removed, former is None, model)
 
@@ -396,7 +395,7 @@ def _tag_again(repository: Repository, model: PreparedModel, revision: str) -> i
     where = f"{repository.name} at {revision}"
     local = {name: repository.file(name, revision) for name in model.files}
     for name, path in local.items():
-        if sha256_of(path) != sha256_of(model.folder / name):
+        if file_hash(path) != file_hash(model.folder / name):
             raise DataError("this is not the file that was sent", where=f"{where}: {name}")
     pairs = [
         (each.ner_tags, tags)

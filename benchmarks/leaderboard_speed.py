@@ -32,7 +32,7 @@ def make(folder: Path, results: int) -> None:
     import pyarrow.parquet as pq
 
     from synthner.evaluation.bootstrap import bootstrap_interval
-    from synthner.evaluation.grid.data import content_hash
+    from synthner.evaluation.content_hash import content_hash
     from synthner.evaluation.leaderboard.records import write_record
     from synthner.evaluation.scoring import score
     from synthner.schema.example import Example

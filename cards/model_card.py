@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..evaluation.grid.description import SETTINGS, TRANSFER_ALONE
 from ..evaluation.grid.results import learned_parts
 from ..schema.languages import language
 from . import model_tables
 from .front_matter import one_line
 from .hub_results import TASK, Benchmark, HubResults, hub_results
-from .markdown import cell, code, count, fenced, prose, share
+from .markdown import Markdown, cell, code, count, fenced, prose, share
 from .rendering import rendered_card, template
 
 UNKNOWN_LICENSE = "unknown"
@@ -29,7 +30,8 @@ class Origin:
     Attributes:
         name: What the result calls them.
         language: Their language.
-        kind: `gold`; `synthetic`, which language models wrote; or `unknown`, which files are.
+        kind: `gold`; `synthetic`, which language models wrote; `corpus`, which has a name; or `unknown`,
+            which files are.
         about: Who wrote them, in a sentence; empty where nobody knows.
         license: The Hub's id of their licence; None where nobody says.
         hub: Their id on the Hub; None if they are not there.
@@ -54,6 +56,7 @@ class ModelFacts:
         result: The result of the model that is pushed.
         recorded: The result of the run, where this model was trained again and tags some sentences otherwise.
         seeds: The results of all runs that only the seed distinguishes, by seed; this one is among them.
+        seed_matters: Whether another seed might have given another model.
         origins: Of the sentences it has learned, in the order of the result.
         benchmark: What it was tested on.
         head: Where an encoder's labels stand, `first` or `summed`; None for a CRF.
@@ -66,6 +69,7 @@ class ModelFacts:
     result: Mapping[str, Any]
     recorded: Mapping[str, Any] | None
     seeds: Sequence[Mapping[str, Any]]
+    seed_matters: bool
     origins: Sequence[Origin]
     benchmark: Benchmark
     head: str | None
@@ -81,6 +85,12 @@ class ModelFacts:
         )
 
     @property
+    def counted(self) -> list[Mapping[str, Any]]:
+        """The runs that the mean is of: one that failed and was repeated gives way to its repetition."""
+        repeated = {result["cell"]["retry_of"] for result in self.seeds}
+        return [result for result in self.seeds if result["cell"]["seed"] not in repeated]
+
+    @property
     def learned(self) -> list[Mapping[str, Any]]:
         """What the result says about the sentences that it has learned."""
         return learned_parts(self.result)
@@ -94,18 +104,19 @@ class ModelFacts:
         return str(found.pop()) if len(found) == 1 else OTHER_LICENSE
 
 
-def render_model_card(facts: ModelFacts, existing: str | None = None) -> str:
+def render_model_card(facts: ModelFacts, existing: str | None = None, where: str = "README.md") -> str:
     """Render the card of a model.
 
     Args:
         facts: What is known about it.
         existing: The card as it is now. What people wrote outside its generated part is kept, and so are
             metadata keys that are not generated.
+        where: How an error names the card as it is now.
 
     Raises:
         DataError: If the existing card's front matter or marks are broken.
     """
-    return rendered_card(model_front_matter(facts), _body(facts), existing)
+    return rendered_card(model_front_matter(facts), _body(facts), existing, where)
 
 
 def model_front_matter(facts: ModelFacts) -> dict[str, Any]:
@@ -161,6 +172,8 @@ def _body(facts: ModelFacts) -> str:
         facts=facts,
         result=facts.result,
         cell_=facts.result["cell"],
+        setting_in_words=Markdown(SETTINGS[facts.result["cell"]["setting"]]),
+        is_transfer=facts.result["cell"]["setting"] in TRANSFER_ALONE,
         scores=facts.result["scores"],
         parts=_uses(facts),
         learned=sum(part["sentences"] for part in facts.learned),
@@ -184,9 +197,15 @@ def _uses(facts: ModelFacts) -> list[tuple[str, Mapping[str, Any]]]:
             ("training" if part in learned else "tried on folds of gold, not learned", part)
             for part in data["train"]
         ),
-        *([("choosing the best epoch", data["validation"])] if data["validation"] else []),
+        *([(_use_of_validation(facts.result), data["validation"])] if data["validation"] else []),
         ("testing", data["test"]),
     ]
+
+
+def _use_of_validation(result: Mapping[str, Any]) -> str:
+    """Return what validation sentences were for: where F1 was measured once, there was nothing to choose."""
+    chosen_from = len(result["training"]["validation_f1"])
+    return "choosing the best epoch" if chosen_from > 1 else "measuring F1 after training"
 
 
 def _base_name(facts: ModelFacts) -> str | None:

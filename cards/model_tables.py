@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean, stdev
 from typing import Any
 
@@ -95,7 +95,7 @@ def seeds_table(results: Sequence[Result], pushed: str) -> Markdown:
             count(result["cell"]["seed"]) + (" (this one)" if result["id"] == pushed else ""),
             figure(result["scores"]["micro"]["f1"]),
             Markdown(f"{result['interval'][0]:.3f} to {result['interval'][1]:.3f}"),
-            Markdown("training failed" if result["collapsed"] else ""),
+            Markdown("; ".join(_remarks(result))),
         ]
         for result in results
     ]
@@ -103,6 +103,13 @@ def seeds_table(results: Sequence[Result], pushed: str) -> Markdown:
     return table(
         [Markdown(text) for text in header], [[Markdown(text) for text in row] for row in rows], "lrrl"
     )
+
+
+def _remarks(result: Result) -> Iterator[str]:
+    if result["cell"]["retry_of"] is not None:
+        yield f"repeats seed {count(result['cell']['retry_of'])}"
+    if result["collapsed"]:
+        yield "training failed"
 
 
 def spread(results: Sequence[Result]) -> Markdown:

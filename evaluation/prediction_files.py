@@ -10,6 +10,7 @@ from pathlib import Path
 from ..schema.errors import DataError
 from ..schema.example import Example
 from ..schema.iob2 import parse_tag
+from ..sources.conll import DOCSTART
 from ..sources.files import write_atomically
 from ..sources.readers import read_sentences
 from ..sources.report import Report
@@ -92,17 +93,20 @@ def write_predictions(path: Path, sentences: Sequence[Example]) -> None:
     """Write `token tag` lines, a blank line after each sentence; gzipped if the name ends with `.gz`.
 
     The columns are apart by a tab where a token holds a space. A tab or a line break in a token would be read
-    as its end, and is written as a space.
+    as its end, and is written as a space. Where a token would be read as the beginning of a document, a
+    column before the tokens counts them.
 
     Raises:
         DataError: If the file cannot be written.
     """
-    spaced = any(len(token.split()) > 1 for sentence in sentences for token in sentence.tokens)
-    separator = "\t" if spaced else " "
+    written = [[" ".join(token.split()) for token in sentence.tokens] for sentence in sentences]
+    counted = any(token.startswith(DOCSTART) for tokens in written for token in tokens)
+    separator = "\t" if counted or any(" " in token for tokens in written for token in tokens) else " "
     with write_atomically(path) as file:
-        for sentence in sentences:
-            for token, tag in zip(sentence.tokens, sentence.ner_tags, strict=True):
-                file.write(f"{' '.join(token.split())}{separator}{tag}\n")
+        for sentence, tokens in zip(sentences, written, strict=True):
+            for number, columns in enumerate(zip(tokens, sentence.ner_tags, strict=True), 1):
+                line = separator.join(columns)
+                file.write(f"{number}{separator}{line}\n" if counted else f"{line}\n")
             file.write("\n")
 
 

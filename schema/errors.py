@@ -47,8 +47,3 @@ class EngineError(SynthnerError):
 
 class PublishError(SynthnerError):
     """A built dataset cannot be published, or does not load back as it was built."""
-
-
-def on_one_line(error: BaseException) -> str:
-    """Return what a library says of an error, as part of a message: in one line, and not too long."""
-    return (" ".join(str(error).split()) or type(error).__name__)[:500]

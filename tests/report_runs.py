@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from synthner.evaluation.bootstrap import bootstrap_interval
-from synthner.evaluation.grid.data import content_hash
+from synthner.evaluation.content_hash import content_hash
 from synthner.evaluation.grid.results import Outcome, encode_predictions, write_outcome
 from synthner.evaluation.mention_errors import mention_errors
 from synthner.evaluation.scoring import score

@@ -56,6 +56,20 @@ def test_smaller_samples_are_in_larger_ones_and_a_small_source_is_used_whole(tmp
     assert set(of_seed[10]) < set(of_seed[30]) < set(of_seed[100])
 
 
+def test_domains_of_one_language_are_tested_each_by_itself(tmp_path):
+    path = write_grid(tmp_path, {"related": {"en-x-news": "en-x-law"}, "settings": ["scratch", "zero-shot"]})
+    value = json.loads(path.read_text(encoding="utf-8"))
+    value["languages"] = {code: value["languages"]["en"] for code in ("en-x-news", "en-x-law")}
+    value["evaluation"]["sources"] = {"organic": "gold"}
+    path.write_text(json.dumps(value), encoding="utf-8")
+    plan, _ = planned_grid(path)
+    assert {(each.cell.language, each.cell.setting) for each in plan.cells} == {
+        ("en-x-news", "scratch"),
+        ("en-x-news", "zero-shot"),
+        ("en-x-law", "scratch"),
+    }
+
+
 def test_a_run_that_no_seed_changes_is_one_cell(tmp_path):
     path = write_grid(tmp_path, {"sizes": [10, 100], "seeds": 3})
     assert len(ids(path, source="organic", size=10)) == 3
@@ -253,10 +267,10 @@ def test_types_that_only_the_test_split_has_are_told_unless_the_release_leaves_t
     plan, data = planned_grid(path)
     ((name, (note,)),) = plan.notes.items()
     assert name == "gold in en"
-    assert "types that gold train does not have are read as `O`" in note
-    assert "the first is `B-TOWN` at" in note
-    assert "Name `labels` under `languages.en`" in note
-    assert grid_status(plan, data).as_json()["notes"] == {"gold in en": [note]}
+    assert "types that gold train does not have are read as `O`" in note.text
+    assert "the first is `B-TOWN` at" in note.text
+    assert "Name `labels` under `languages.en`" in note.text
+    assert grid_status(plan, data).as_json()["notes"] == {"gold in en": [note.text]}
     assert len(plan.cells) == 7
 
     value = json.loads(path.read_text(encoding="utf-8"))
@@ -280,7 +294,7 @@ def test_test_sentences_that_cannot_be_used_are_told(tmp_path):
     with (tmp_path / "en-test.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps({"id": "odd", "tokens": ["Ada"], "ner_tags": ["PER"]}) + "\n")
     plan, _ = planned_grid(path)
-    assert plan.notes["gold in en"][0].startswith("1 of 21 test sentences are left out")
+    assert plan.notes["gold in en"][0].text.startswith("1 of 21 test sentences are left out")
 
 
 def test_what_of_a_source_is_not_learned_is_told(tmp_path):
@@ -291,12 +305,11 @@ def test_what_of_a_source_is_not_learned_is_told(tmp_path):
         for tags in (["PER"], ["O", "O"], "no list"):
             file.write(json.dumps({"tokens": ["Ada"], "ner_tags": tags}) + "\n")
     towns = source.read_text(encoding="utf-8").count("B-TOWN")
-    plan, _ = planned_grid(path)
-    assert plan.notes == {
-        "synthetic in en": (
-            "3 sentences are left out: not every token has an IOB2 tag. `synthner validate` says where",
+    assert grid_status(*planned_grid(path)).as_json()["notes"] == {
+        "synthetic in en": [
             f"mentions of types that gold does not have are read as `O`: TOWN ({towns})",
-        )
+            "3 sentences are left out: not every token has an IOB2 tag. `synthner validate` says where",
+        ]
     }
 
 

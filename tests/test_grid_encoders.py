@@ -46,9 +46,12 @@ def test_from_scratch_the_best_epoch_is_chosen_on_the_sources_validation(tmp_pat
     organic, synthetic = results["scratch", "organic", 0], results["scratch", "synthetic", 0]
     assert f1(organic) > 0.5
     assert organic["data"]["validation"]["sentences"] == 20
+    # Each part names its own file, and no other of gold's.
+    parts = (organic["data"]["train"][0], organic["data"]["validation"], organic["data"]["test"])
+    assert [part["reference"] for part in parts] == ["en-train.jsonl", "en-validation.jsonl", "en-test.jsonl"]
     assert len(organic["training"]["validation_f1"]) == organic["training"]["epochs"] == 6
     best = organic["training"]["best_epoch"]
-    assert max(organic["training"]["validation_f1"]) == organic["training"]["validation_f1"][best - 1]
+    assert min(organic["training"]["validation_loss"]) == organic["training"]["validation_loss"][best - 1]
     # The files of this source have no validation.
     assert synthetic["data"]["validation"] is None
     assert synthetic["training"]["best_epoch"] is None

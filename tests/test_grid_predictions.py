@@ -117,6 +117,6 @@ def test_the_command_says_which_file_is_wrong(tmp_path):
     grid_with(tmp_path, TEST[:-1])
     ended = synthner("evaluate", "--workers", "1", folder=tmp_path)
     assert ended.status == 1
-    assert "Not run: en few-shot predictions: " in ended.stderr
+    assert "Not run: few-shot predictions in en: " in ended.stderr
     assert "gold has 20 sentences, and this has 19" in ended.stderr
     assert "1 of 1 cell done" in ended.stdout

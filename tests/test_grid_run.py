@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import random
+import re
 import signal
 import subprocess
 import threading
@@ -112,6 +113,9 @@ def test_names_that_stand_in_data_that_was_left_out_are_not_seen(tmp_path):
 def test_what_is_done_is_not_run_again_and_the_status_says_so(tmp_path):
     release = write_grid(tmp_path)
     assert done("status", "--json", folder=tmp_path).json["evaluation"] is None
+    assert done("status", folder=tmp_path).stdout == (
+        "Nothing was evaluated yet. Next: synthner evaluate release.yaml\n"
+    )
     run_here(release)
     times = {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/*/result.json")}
     again = done("evaluate", folder=tmp_path)
@@ -202,6 +206,65 @@ def test_what_is_not_tested_as_it_stands_and_what_has_no_cell_is_told(tmp_path):
     assert "No cell: fine-tuned: a CRF begins anew each time; name a tagger with a `model`." in ended.stderr
 
 
+def with_towns_for_places(path):
+    path.write_text(path.read_text(encoding="utf-8").replace("-LOC", "-TOWN"), encoding="utf-8")
+
+
+def test_notes_that_are_alike_are_one_line_and_all_of_them_are_in_json(tmp_path):
+    codes = ("en", "fi", "el")
+    write_grid(tmp_path, {"sizes": [10], "seeds": 1}, languages=codes)
+    for code in codes:
+        with_towns_for_places(tmp_path / f"synthetic-{code}.jsonl")
+    with_towns_for_places(tmp_path / "fi-test.jsonl")
+    command = "synthner evaluate release.yaml --dry-run --json"
+
+    told = done("evaluate", "--dry-run", folder=tmp_path).stderr.splitlines()
+
+    of_test, of_sources, in_full = told
+    assert of_test.startswith("Note on gold in fi: mentions of types that gold train does not have")
+    assert of_sources.startswith("3 notes, on synthetic in ")
+    assert of_sources.endswith("mentions of types that gold does not have are read as `O`.")
+    assert in_full == f"Each of these in full: {command}"
+    notes = done(*command.split()[1:], folder=tmp_path).json["notes"]
+    assert set(notes) == {"gold in fi", *(f"synthetic in {code}" for code in codes)}
+    assert all("TOWN" in note for of_data in notes.values() for note in of_data)
+
+    ended = done("evaluate", "--workers", "1", folder=tmp_path)
+    assert ended.stderr.splitlines()[:3] == told, "what to know comes before anything is run"
+    assert ended.stderr.count("read as `O`") == 2
+    assert done("status", folder=tmp_path).stderr.splitlines() == told
+
+
+def test_the_note_on_most_mentions_comes_first(tmp_path):
+    codes = ("en", "fi")
+    write_grid(tmp_path, {"sizes": [10], "seeds": 1}, languages=codes)
+    write(tmp_path / "synthetic-fi.jsonl", labelled(300, "many", "fi"))
+    for code in codes:
+        with_towns_for_places(tmp_path / f"synthetic-{code}.jsonl")
+    notes = done("evaluate", "--dry-run", folder=tmp_path).stderr
+    assert re.match(r"2 notes, on synthetic in fi \(\d+\) and synthetic in en \(\d+\): mentions", notes)
+
+
+def test_what_is_not_run_for_like_reasons_is_told_with_one_remedy(tmp_path):
+    sources = {"organic": "gold", **{name: {"train": f"{name}-{{language}}.jsonl"} for name in ("a", "b")}}
+    described = {"sources": sources, "settings": ["scratch", "gold+synthetic"], "sizes": [10], "seeds": 1}
+    write_grid(tmp_path, described, languages=("en", "fi"))
+    ended = synthner("evaluate", "--workers", "1", folder=tmp_path)
+    assert ended.status == 1
+    first, remedy, others, in_full, *_, last = ended.stderr.splitlines()
+    assert first.startswith("Not run: a in en: ")
+    assert first.endswith("a-en.jsonl: there is no such file")
+    assert remedy == "Is its name right, and the folder it is relative to?"
+    assert others == "Not run for reasons like this one: b in en, fi; a in fi."
+    assert in_full == "Each of these in full: synthner evaluate release.yaml --dry-run --json"
+    assert last == "Not run, for what is said above: a in en, fi; b in en, fi."
+    left_out = done("evaluate", "--dry-run", "--json", folder=tmp_path).json["left_out"]
+    assert [(each["language"], each["source"], each["setting"]) for each in left_out] == [
+        (code, source, "") for code in ("en", "fi") for source in ("a", "b")
+    ]
+    assert len({each["message"] for each in left_out}) == 4
+
+
 def test_a_grid_with_nothing_to_test_on_says_what_to_do(tmp_path):
     without_test(write_grid(tmp_path), "en")
     message = refused("evaluate", folder=tmp_path)
@@ -225,12 +288,19 @@ def test_where_every_cell_failed_no_report_is_proposed(tmp_path):
     [
         ({"settings": ["fine-tuned"]}, (), "the evaluation has no cell", 1),
         ({"languages": ["en", "en"]}, (), "evaluation.languages: ['en', 'en'] has non-unique elements", 1),
-        ({"taggers": {"t": {"model": "m", "recipe": "papr"}}}, (), "there is no recipe `papr`", 2),
+        ({"taggers": {"t": {"model": "m", "recipe": "papr"}}}, (), "taggers.t: there is no recipe `papr`", 2),
         ({"taggers": {"t": {"model": "m", "settings": {"epoch": 1}}}}, (), "no hyper-parameter `epoch`", 2),
+        ({"sources": {"organic": "gld"}}, (), "organic: `gld` is not valid here\nDid you mean `gold`?", 1),
+        ({"sources": {"x": {"trian": "a"}}}, (), "sources.x: unknown key `trian`\nDid you mean `train`?", 1),
+        ({"sources": {"x": {"train": 5}}}, (), "evaluation.sources.x.train: `5` is no string", 1),
+        ({"sources": {"x": {"train": "a", "corpus": "c"}}}, (), "exactly one of `generator` or `joint`", 1),
         ({}, ("--ray", "auto", "--workers", "2"), "--ray goes without --workers", 2),
         ({}, ("--gpus", "0.5"), "it goes with --ray", 2),
     ],
-    ids=["no cell", "a language twice", "no recipe", "no hyper-parameter", "ray and workers", "gpus alone"],
+    ids=[
+        *("no cell", "a language twice", "no recipe", "no hyper-parameter", "a source by its name"),
+        *("a mistyped key", "a number for a file", "two places", "ray and workers", "gpus alone"),
+    ],
 )
 def test_what_cannot_be_meant_is_refused_before_anything_is_run(
     tmp_path, evaluation, arguments, message, status

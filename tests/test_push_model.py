@@ -10,12 +10,14 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from huggingface_hub import ModelCard, parse_eval_result_entries
+from huggingface_hub import CommitOperationAdd, ModelCard, parse_eval_result_entries
 from huggingface_hub.repocard_data import model_index_to_eval_results
 
 from synthner.cards.kept_text import BEGIN, END
 from synthner.tests.command_line import environment
+from synthner.tests.grid_release import changed_grid
 from synthner.tests.hub_publishing import ORGANIZATION, write_tiny_release
+from synthner.tests.loopback_clients import api_for
 from synthner.tests.model_pushing import LEARNS, Evaluated, ModelPublisher, evaluate, run_evaluation
 
 pytest_plugins = ["synthner.tests.publishing_fixtures"]
@@ -201,11 +203,11 @@ def test_results_name_the_benchmark_where_gold_is_on_the_hub(publisher, reposito
     assert (data["datasets"], data["license"]) == ([gold], "cc0-1.0")
 
 
-def _gold_files(folder: Path) -> dict[str, Path | str]:
+def _gold_files(folder: Path, config: str = "default") -> dict[str, Path | str]:
     """Write gold as a data set of the Hub has it."""
     from synthner.tests.curation_sentences import sentences, write
 
-    card = ["---", "license: cc0-1.0", "configs:", "- config_name: default", "  data_files:"]
+    card = ["---", "license: cc0-1.0", "configs:", f"- config_name: {config}", "  data_files:"]
     files: dict[str, Path | str] = {}
     folder.mkdir()
     for split, count in {"train": 40, "test": 20}.items():
@@ -405,6 +407,59 @@ def test_files_that_others_exchanged_are_pushed_again(publisher, crf, repository
     outcome = publisher.pushed(crf.folder, organic(crf), "--to", repository)
 
     assert outcome["sent"] == ["model.crfsuite"]
+
+
+def test_runs_of_data_that_has_changed_are_no_other_seeds(publisher, crf, repository, tmp_path):
+    evaluated = crf.copy(tmp_path / "release")
+    train = evaluated.folder / "train.jsonl"
+    lines = train.read_text(encoding="utf-8").splitlines(keepends=True)
+    train.write_text("".join(lines[1:]), encoding="utf-8")
+    evaluated = run_evaluation(publisher, evaluated.folder)
+    [id_] = [
+        id_
+        for id_, result in evaluated.results().items()
+        if id_ not in crf.results() and (result["cell"]["source"], result["cell"]["seed"]) == ("organic", 0)
+    ]
+
+    publisher.pushed(evaluated.folder, id_, "--to", repository)
+
+    card = publisher.model_text(repository, "README.md")
+    assert "2 runs that only the seed distinguishes" in card
+
+
+def test_runs_that_began_with_another_model_are_no_other_seeds(publisher, encoder, repository, tmp_path):
+    changed_grid(encoder.copy(tmp_path / "release").folder / "release.yaml", seeds=2)
+    evaluated = run_evaluation(publisher, tmp_path / "release")
+    first, other = (evaluated.cell("tiny", seed=seed) for seed in (0, 1))
+    evaluated.change_result(other, model_revision="f" * 40)
+
+    publisher.pushed(evaluated.folder, first, "--to", repository)
+
+    assert "runs that only the seed distinguishes" not in publisher.model_text(repository, "README.md")
+
+
+def test_a_corpus_is_named_with_its_licence(publisher, repository, tmp_path):
+    api = api_for(publisher.hub, publisher.hub.add_user("eve", organizations=["unimelb-nlp"]))
+    api.create_repo("unimelb-nlp/wikiann", repo_type="dataset")
+    files = _gold_files(tmp_path / "wikiann", config="en")
+    operations = [
+        CommitOperationAdd(name, content if isinstance(content, Path) else content.encode())
+        for name, content in files.items()
+    ]
+    api.create_commit("unimelb-nlp/wikiann", operations, commit_message="Publish", repo_type="dataset")
+    sources = {"wikiann": {"corpus": "wikiann"}}
+    evaluated = evaluate(publisher, tmp_path / "release", {"crf": {}}, sources=sources, sizes=[40])
+    [id_] = evaluated.results()
+
+    publisher.pushed(evaluated.folder, id_, "--to", repository)
+
+    card = publisher.model_text(repository, "README.md")
+    assert "the corpus WikiANN. Labelled automatically, not gold." in card
+    assert "pan-etal-2017-cross" in card
+    assert "nothing is drawn at random when a CRF is trained on all of its data" in card
+    assert "is not recorded" not in card
+    data = ModelCard(card).data.to_dict()
+    assert (data["license"], data["datasets"]) == ("unknown", ["unimelb-nlp/wikiann"])
 
 
 def test_sentences_of_language_models_are_called_synthetic(publisher, repository, tmp_path):

@@ -62,6 +62,7 @@ def facts(of: dict[str, Any] | None = None, **others: Any) -> ModelFacts:
         "repository": "acme/model",
         "recorded": None,
         "seeds": [of],
+        "seed_matters": True,
         "origins": [Origin("organic", "yor", "gold", "", "cc-by-4.0", "acme/gold")],
         "benchmark": Benchmark("Gold", "acme/gold", "yor", "f" * 40, None),
         "head": None,
@@ -178,6 +179,80 @@ def test_seeds_show_mean_and_standard_deviation():
 
     assert "0.167 ± 0.236" in card
     assert "training failed" in card
+
+
+def of_seed(seed: int, f1: float, retry_of: int | None = None) -> dict[str, Any]:
+    other = result(id=f"{seed:024}", collapsed=f1 == 0)
+    other["cell"] = {**other["cell"], "seed": seed, "retry_of": retry_of}
+    other["scores"] = {**other["scores"], "micro": {**FIGURES, "f1": f1}}
+    return other
+
+
+def test_a_run_that_failed_gives_way_to_its_repetition():
+    card = render_model_card(facts(seeds=[of_seed(0, 0.4), result(), of_seed(2, 0.0), of_seed(5, 0.2, 2)]))
+
+    assert "3 runs that only the seed distinguishes reach micro-F1 **0.311 ± 0.102**" in card
+    assert "of a run that failed its repetition counts" in card
+    assert "| repeats seed 2" in card
+    alone = render_model_card(facts(of_seed(1, 0.4, 0), seeds=[of_seed(0, 0.0), of_seed(1, 0.4, 0)]))
+    assert "training failed" in alone
+    assert "±" not in alone
+
+
+@pytest.mark.parametrize(
+    ("seed_matters", "told"),
+    [(True, "that is known: how far another seed"), (False, "nothing is drawn at random when a CRF")],
+    ids=["another seed", "no seed"],
+)
+def test_the_card_misses_no_seed_that_would_change_nothing(seed_matters, told):
+    assert told in render_model_card(facts(seed_matters=seed_matters))
+
+
+def test_the_card_says_what_the_setting_is():
+    of = result()
+    of["cell"] = {**of["cell"], "setting": "zero-shot", "size": 0}
+    told = render_model_card(facts(of))
+    assert "Setting: `zero-shot`, trained on gold of a related language alone. Sentences learned: 7." in told
+    assert "Setting: `scratch`, trained on the source alone. Source: `organic`." in render_model_card(facts())
+
+
+@pytest.mark.parametrize(
+    ("validation_f1", "use"),
+    [([0.1, 0.3], "choosing the best epoch"), ([0.3], "measuring F1 after training")],
+    ids=["epochs", "iterations"],
+)
+def test_nothing_is_said_to_be_chosen_where_there_was_no_choice(validation_f1, use):
+    of = result(training={"epochs": None, "best_epoch": 1, "validation_f1": validation_f1})
+    of["data"] = {**of["data"], "validation": part("validation", "organic")}
+    card = render_model_card(facts(of))
+    uses = {"choosing the best epoch", "measuring F1 after training"}
+    assert {each for each in uses if f"| {each} " in card} == {use}
+
+
+@pytest.mark.parametrize(
+    ("further", "told"),
+    [({"validation_loss": [0.5, 0.25]}, "(loss 0.250, F1 0.300)"), ({}, "(F1 0.300)")],
+    ids=["loss", "results from before"],
+)
+def test_the_card_says_how_good_the_epoch_was_that_was_kept(further, told):
+    of = result(training={"epochs": 2, "best_epoch": 2, "validation_f1": [0.1, 0.3], **further})
+    kept = "the weights of epoch 2 were kept, which were best on the validation sentences"
+    tagger = {"name": "x", "kind": "encoder", "model": "org/base", "recipe": "fast", "settings": {}}
+    of["cell"] = {**of["cell"], "tagger": tagger}
+    assert f"{kept} {told}." in render_model_card(facts(of, head="first", base_model="org/base"))
+
+
+def test_gold_and_corpora_are_described_as_their_notes_have_it():
+    of_corpus = Origin(
+        "wikiann", "yor", "corpus", "the corpus WikiANN. Labelled automatically.", "unknown", "a/b"
+    )
+    of_gold = Origin("gold", "yor", "gold", "Train was labelled by projection.", "cc0-1.0", None)
+
+    card = render_model_card(facts(origins=[of_corpus, of_gold]))
+
+    assert "- `wikiann` (yor): not gold of the release; the corpus WikiANN. Labelled automatically." in card
+    assert "- `gold` (yor): gold of the release; Train was labelled by projection." in card
+    assert "is not recorded" not in card
 
 
 @pytest.mark.parametrize(

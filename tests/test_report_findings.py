@@ -165,9 +165,12 @@ def test_gold_of_some_languages_is_enough_for_these(runs):
     assert "**worse**" not in said(written, "yor")
 
 
-def test_a_system_with_nothing_to_compare_it_with(runs):
+def test_systems_of_which_no_two_are_compared(runs):
     runs.add(0.9)
-    assert "nothing was tested" in said(report(runs))
+    runs.add(0.2, size=500)
+    text = said(report(runs))
+    assert "There are no two sources of one size" in text
+    assert "so nothing was tested" in text
 
 
 def test_what_is_not_separated_has_its_numbers(runs):
@@ -220,7 +223,7 @@ def test_where_all_have_always_failed_nothing_is_said_of_what_they_differ_in(run
     runs.add(0, size=100)
     runs.add(0, size=100, source="gpt4")
     text = said(report(runs))
-    assert "and have not both collapsed in every run, so nothing was tested" in text
+    assert "that have not both collapsed in every run, so nothing was tested" in text
 
 
 def test_one_test_sentence_says_nothing_of_others(runs):

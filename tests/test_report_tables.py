@@ -181,6 +181,15 @@ def test_a_collapsed_run_is_listed_and_stays_in_the_mean(runs):
     assert rows_of(page(written), "Yoruba", "`organic`")[0][2].endswith("†")
 
 
+def test_the_mark_of_a_collapsed_run_stands_at_its_own_mean(runs):
+    runs.add(0, size=100)
+    runs.add(0.8, size=100, setting="fine-tuned")
+    written = report(runs)
+    fine_tuned = f"{float(record(written, 'results', setting='fine-tuned')['f1_mean']):.2f}".lstrip("0")
+    (row,) = rows_of(page(written), "Yoruba", "`organic`")
+    assert row[2:] == [f".00† / {fine_tuned}"] * 2
+
+
 def test_a_repeated_run_gives_way_to_its_repetition_which_is_named(runs):
     good = [runs.add_run(seed, 0.8)["scores"]["micro"]["f1"] for seed in (0, 1)]
     runs.add_run(2, 0)
@@ -224,6 +233,17 @@ def test_micro_and_macro_have_languages_as_columns(runs):
     assert (lines[1][4], lines[1][6]) == ("–", "–")
 
 
+def test_regions_and_domains_of_a_language_are_told_apart(runs):
+    for language in ("en-x-ai", "en-x-politics", "sr-Latn"):
+        runs.add(0.6, language=language)
+    text = page(report(runs))
+    (header,) = rows_of(text, "tagger", "setting", "source", "size", "English (en-x-ai)")
+    assert header[5:] == ["English (en-x-politics)", "Serbian (Latin)", "average"]
+    assert rows_of(text, "English (en-x-politics)", "`organic`")
+    assert "\n## English (en-x-ai)\n" in text
+    assert "\n## Serbian (Latin) (`sr-Latn`)\n" in text
+
+
 def test_the_t_test_is_scipys_and_stands_beside_the_bootstrap(runs):
     systems = {
         "organic": {"quality": 0.7},
@@ -260,6 +280,12 @@ def test_predictions_without_training_are_reported(runs):
     runs.add(0.6, seeds=[0], setting="predictions", source="few-shot", tagger="few-shot", size=None)
     written = report(runs)
     assert record(written, "results")["size"] == "all"
+    divided = record(written, "generalisation")
+    assert {
+        divided[f"{side}_{name}"] for side in ("seen", "unseen") for name in ("recall_mean", "gold_mean")
+    } == {""}
+    (row,) = rows_of(page(written), "`few-shot`", "predictions", "`few-shot`", "all", "–", "–", "–")
+    assert row[-2:] == [".10", "50"]
     assert (written.readme.parent / "figures" / "learning-curves-yor.svg").is_file()
 
 

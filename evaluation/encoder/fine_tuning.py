@@ -6,6 +6,7 @@ in memory.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -29,7 +30,7 @@ from .freezing import freeze
 from .heads import WordModel
 from .recorded_steps import CudaGraphs, RecordedSteps, Recorder, Step
 from .recording_trial import Trial, trouble_with_recording
-from .settings import EncoderSettings
+from .settings import LOSS, EncoderSettings
 from .training_state import TrainingState
 from .vocabulary_trimming import decayed
 
@@ -37,8 +38,23 @@ from .vocabulary_trimming import decayed
 _WITHOUT_DECAY = re.compile(r"bias|layernorm|rmsnorm|(?:^|\.)norm(?:$|\.)|_norm(?:$|\.)")
 _FUSED = ("cpu", "cuda", "mps")
 
-Validate = Callable[[], float]
 Numbers = Sequence[LabelledWindow]
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """How good a model is on the validation examples.
+
+    Attributes:
+        f1: Micro-F1.
+        loss: The mean cross-entropy of the labels of all words that it reads, in nats.
+    """
+
+    f1: float
+    loss: float
+
+
+Validate = Callable[[], Validation]
 
 
 @dataclass(slots=True)
@@ -49,7 +65,7 @@ class FineTuning:
         recorder: Records steps; by default what the settings ask for, where a trial shows that it works here.
         rates: The learning rate of each step up to the weights that were kept.
         best_epoch: The epoch whose weights were kept, where epochs were validated.
-        validation_f1: What validation gave after each epoch.
+        validations: What validation gave after each epoch.
         losses: The loss at each step.
         not_recorded: Why steps were not or no longer recorded, where the settings ask for it and a GPU is
             there.
@@ -61,7 +77,7 @@ class FineTuning:
     recorder: Recorder | None = None
     rates: list[float] = field(default_factory=list)
     best_epoch: int | None = None
-    validation_f1: list[float] = field(default_factory=list)
+    validations: list[Validation] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
     not_recorded: str | None = None
     played_back: int = 0
@@ -115,8 +131,8 @@ class FineTuning:
             if validate is None:
                 continue
             self.model.eval()
-            self.validation_f1.append(validate())
-            if self.validation_f1[-1] > max(self.validation_f1[:-1], default=-1.0):
+            self.validations.append(validate())
+            if self._last_is_best():
                 self.best_epoch, self.rates = epoch, list(rates)
                 if epoch < last:
                     best = [weights.detach().clone() for weights in learned]
@@ -131,6 +147,12 @@ class FineTuning:
             with torch.no_grad():
                 for weights, kept in zip(learned, best, strict=True):
                     weights.copy_(kept)
+
+    def _last_is_best(self) -> bool:
+        """Say whether the last epoch is better than all before."""
+        by_loss = self.settings.best_epoch_by == LOSS
+        *before, last = [-each.loss if by_loss else each.f1 for each in self.validations]
+        return last > max(before, default=-math.inf)
 
     def decay(self, rows: torch.Tensor) -> torch.Tensor:
         """Return rows of the embedding as this training leaves those that it gives no gradient."""

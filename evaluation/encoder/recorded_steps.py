@@ -16,7 +16,8 @@ from typing import Protocol
 
 import torch
 
-from ...schema.errors import DataError, on_one_line
+from ...schema.errors import DataError
+from ...schema.secrecy import without_secrets
 from .training_state import TrainingState
 
 # Work that PyTorch does only at first, such as making the optimizer's averages, must not be recorded. It asks
@@ -151,7 +152,7 @@ class RecordedSteps:
         except RuntimeError as error:
             # To go on without would not do: PyTorch leaves its random numbers and memory as they are while it
             # records. What it says at the end only says that there was an error before.
-            why = on_one_line(error.__context__ or error)
+            why = without_secrets(error.__context__ or error)
             raise DataError(
                 f"a step of the training cannot be recorded: {why}",
                 hint="Set `recorded_steps: false`, and run it again.",

@@ -22,7 +22,14 @@ from ...schema.validation import nearest
 
 FIRST = "first"
 SUMMED = "summed"
-_CHOICES = {"head": (FIRST, SUMMED), "schedule": ("linear", "constant"), "precision": ("fp32", "bf16")}
+LOSS = "loss"
+F1 = "f1"
+_CHOICES = {
+    "head": (FIRST, SUMMED),
+    "schedule": ("linear", "constant"),
+    "precision": ("fp32", "bf16"),
+    "best_epoch_by": (LOSS, F1),
+}
 
 # The least that makes sense, by field.
 _LEAST = {
@@ -57,6 +64,8 @@ class EncoderSettings:
         batch_size: Windows in a batch.
         weight_decay: Weight decay; biases and layer norms have none.
         longest_gradient: Gradients are made no longer than this; None leaves them as they are.
+        best_epoch_by: What says which epoch is the best where there are validation examples: `loss`, the mean
+            cross-entropy of their words' labels, or `f1`, micro-F1.
         longest: The most subwords in a window; fewer where the model cannot read so many.
         precision: `bf16` computes in bf16 where machine and model can, with weights in fp32.
         like_lengths: Batches are made of windows of like length.
@@ -85,6 +94,7 @@ class EncoderSettings:
     batch_size: int = 16
     weight_decay: float = 0.01
     longest_gradient: float | None = 1.0
+    best_epoch_by: str = LOSS
     longest: int = 256
     precision: str = "fp32"
     like_lengths: bool = False
@@ -119,7 +129,7 @@ _HYPER_PARAMETERS = {
     each.name: each for each in fields(EncoderSettings) if each.name not in ("model", "seed")
 }
 
-_OF_WU = {"epochs": 3, "batch_size": 32, "longest": 128, "frozen_layers": 3}
+_OF_WU = {"epochs": 3, "batch_size": 32, "longest": 128, "frozen_layers": 3, "best_epoch_by": F1}
 
 RECIPES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {

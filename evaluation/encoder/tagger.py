@@ -75,7 +75,7 @@ class EncoderTagger:
                 their probabilities are learned.
             settings: The model, and how to train.
             labels: The tags to learn; by default those of the examples.
-            validation: Examples that decide after which epoch the weights are kept, by micro-F1.
+            validation: Examples that decide after which epoch the weights are kept.
             test_tokens: Sentences that will be tagged. Others can be, too; where the vocabulary was trimmed,
                 the first of them costs the time to put the whole one back.
             start: The folder of a tagger to begin with instead of the settings' model. Its head is kept
@@ -121,7 +121,13 @@ class EncoderTagger:
             labels = list(description["labels"])
             training = description["training"]
             facts = TrainingFacts(
-                **{**training, "validation_f1": tuple(training["validation_f1"]), "losses": ()}
+                **{
+                    **training,
+                    "validation_f1": tuple(training["validation_f1"]),
+                    # Taggers that were saved before do not tell it.
+                    "validation_loss": tuple(training.get("validation_loss", ())),
+                    "losses": (),
+                }
             )
         except (KeyError, TypeError) as error:
             raise DataError(
@@ -277,7 +283,7 @@ class EncoderTagger:
         test_sentences: list[Words],
     ) -> None:
         from ...projection.model_folders import device_here
-        from .fine_tuning import precision_here
+        from .fine_tuning import Validation, precision_here
         from .vocabulary_trimming import trim
 
         of_validation = [example.tokens for example in validation]
@@ -295,20 +301,42 @@ class EncoderTagger:
         device = device_here()
         self._model.to(device)
 
-        def validate() -> float:
-            predicted = self._tags(of_validation, validation_windows)
-            return score([example.ner_tags for example in validation], predicted).micro.f1
+        def validate() -> Validation:
+            probabilities = self._probabilities(of_validation, validation_windows)
+            predicted = [self._valid_tags(of_words) for of_words in probabilities]
+            f1 = score([example.ner_tags for example in validation], predicted).micro.f1
+            return Validation(f1, self._loss(validation, probabilities))
 
         tuning.run(windows, self._reader.padding, validate if validation else None)
         self.facts = TrainingFacts(
             epochs=None if self._settings.iterations else self._settings.epochs,
             best_epoch=tuning.best_epoch,
-            validation_f1=tuple(tuning.validation_f1),
+            validation_f1=tuple(each.f1 for each in tuning.validations),
+            validation_loss=tuple(each.loss for each in tuning.validations),
             losses=tuple(tuning.losses),
             precision=precision_here(self._settings, device),
             device=device.type,
             not_recorded=tuning.not_recorded,
         )
+
+    def _loss(
+        self, examples: Sequence[Example], probabilities: Sequence[Sequence[NDArray[np.float32] | None]]
+    ) -> float:
+        """Return the mean cross-entropy of the labels of words; without any word with a subword it is 0."""
+        import numpy as np
+
+        places = {label: place for place, label in enumerate(self.label_names)}
+        given = [
+            of_word[places[tag]]
+            for example, of_words in zip(examples, probabilities, strict=True)
+            for tag, of_word in zip(example.ner_tags, of_words, strict=True)
+            if of_word is not None
+        ]
+        if not given:
+            return 0.0
+        # What is all but impossible, or of a model whose numbers overflowed, must not make the loss infinite.
+        likely = np.fmax(np.array(given, dtype=np.float64), np.finfo(np.float32).tiny)
+        return float(-np.log(likely).mean())
 
     def _windows(self, sentences: Sequence[Words]) -> list[Window]:
         """Return the windows of sentences, once the model knows all their subwords."""

@@ -13,6 +13,7 @@ class TrainingFacts:
         epochs: How often the examples were seen; None where batches were sampled instead.
         best_epoch: The epoch, counted from 1, whose weights were kept; None without validation examples.
         validation_f1: Micro-F1 on the validation examples after each epoch.
+        validation_loss: The mean cross-entropy of their words' labels after each epoch.
         losses: The loss at each step of the optimizer; a saved tagger does not keep them.
         precision: What was computed with: `bf16` only where machine and model can.
         device: `cpu` or the kind of accelerator.
@@ -23,6 +24,7 @@ class TrainingFacts:
     epochs: int | None = None
     best_epoch: int | None = None
     validation_f1: tuple[float, ...] = ()
+    validation_loss: tuple[float, ...] = ()
     losses: tuple[float, ...] = ()
     precision: str = "fp32"
     device: str = "cpu"
@@ -34,5 +36,6 @@ class TrainingFacts:
             "epochs": self.epochs,
             "best_epoch": self.best_epoch,
             "validation_f1": list(self.validation_f1),
+            "validation_loss": list(self.validation_loss),
         }
         return facts if self.not_recorded is None else {**facts, "not_recorded": self.not_recorded}

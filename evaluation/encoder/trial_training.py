@@ -12,7 +12,8 @@ from typing import Any
 
 import torch
 
-from ...schema.errors import DataError, on_one_line
+from ...schema.errors import DataError
+from ...schema.secrecy import without_secrets
 from .batches import NO_LABEL, LabelledWindow
 from .fine_tuning import FineTuning
 from .heads import FirstSubwordModel, SummedSubwordsModel, WordModel
@@ -56,7 +57,7 @@ def verdict_on(trial: Trial, device: torch.device, recorder: Callable[[], Record
     try:
         model = _small_model(trial)
     except Exception as error:  # whatever a library says of a configuration that was changed
-        return Verdict(f"no small model of its kind can be made to try it on: {on_one_line(error)}")
+        return Verdict(f"no small model of its kind can be made to try it on: {without_secrets(error)}")
     model.to(device)
     begun = _weights(model)
     ordinary, recorded = FineTuning(model, settings), FineTuning(deepcopy(model), settings, recorder())

@@ -8,14 +8,15 @@ never run again, whoever ran it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
 from ...schema.errors import DataError, SynthnerError
-from .data import RELATED_AT_MOST, GridData, Part
+from .data import RELATED_AT_MOST, GridData
 from .description import (
+    ADDED_TO_GOLD,
     CRF,
     ENCODER,
     FINE_TUNED,
@@ -33,6 +34,8 @@ from .description import (
     GridSource,
     GridTagger,
 )
+from .notes import Note
+from .parts import Part, true_size
 from .translate_test import transferred_from, way_of
 
 FORMAT = 1
@@ -43,9 +46,6 @@ RECIPES = 2
 
 # A CRF begins anew each time: there is nothing to go on from.
 NEEDS_AN_ENCODER = frozenset({FINE_TUNED, SYNTHETIC_THEN_GOLD})
-
-# In these settings the size counts gold sentences, and all of the source is used.
-_SIZE_OF_GOLD = frozenset({GOLD_AND_SYNTHETIC, SYNTHETIC_THEN_GOLD})
 
 
 @dataclass(frozen=True)
@@ -114,11 +114,19 @@ class PlannedCell:
         id: The id.
         cell: The cell.
         learns_probabilities: Whether the probabilities of labels are learned, and not the labels.
+        true_size: How many sentences the size stands for (`true_size`).
     """
 
     id: str
     cell: Cell
     learns_probabilities: bool = False
+    true_size: int | None = None
+
+    @property
+    def is_smaller(self) -> bool:
+        """Whether there are fewer sentences than asked for."""
+        size = self.cell.size
+        return size is not None and self.true_size is not None and self.true_size < size
 
 
 @dataclass(frozen=True)
@@ -146,7 +154,12 @@ class LeftOut:
     @property
     def name(self) -> str:
         """What the cells are called on a line, as far as all of them have it in common."""
-        words = [self.language, self.source, self.setting, self.tagger]
+        return " ".join(filter(None, (self.language, self.what)))
+
+    @property
+    def what(self) -> str:
+        """What they are called in their language; empty where it is all of them."""
+        words = [self.source, self.setting, self.tagger]
         if self.seed is not None:
             words += ["all" if self.size is None else str(self.size), f"seed {self.seed}"]
         return " ".join(filter(None, words))
@@ -168,26 +181,45 @@ class Plan:
     left_out: tuple[LeftOut, ...]
     untested: tuple[str, ...] = ()
     idle: Mapping[str, str] = field(default_factory=dict)
-    notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    notes: Mapping[str, tuple[Note, ...]] = field(default_factory=dict)
+
+    @property
+    def smaller(self) -> tuple[PlannedCell, ...]:
+        """The first cell of each language, source, setting and size for which there are fewer sentences."""
+        found: dict[tuple[str, str, str, int | None], PlannedCell] = {}
+        for each in self.cells:
+            if each.is_smaller:
+                cell = each.cell
+                found.setdefault((cell.language, cell.source, cell.setting, cell.size), each)
+        return tuple(found.values())
 
 
-def plan_cells(data: GridData) -> Plan:
-    """Expand a grid into cells.
+Reading = Callable[[str], None]
+"""Is told the code of a language whose data is read next."""
+
+
+def plan_cells(data: GridData, reading: Reading = lambda _language: None) -> Plan:
+    """Expand a grid into cells. All data is read for that, which can take long.
 
     A source that has fewer sentences than a size is used whole there, and not at any larger size. Where a
     seed decides nothing, there is one cell and not one a seed: the others would be the same run again.
+
+    Args:
+        data: The data of the grid.
+        reading: Is told each language of the grid, in its order.
     """
     # What cannot be read is tried once: the Hub, where it cannot be reached, takes long to say so.
     with data.remembering_failures():
-        return _plan(data)
+        return _plan(data, reading)
 
 
-def _plan(data: GridData) -> Plan:
+def _plan(data: GridData, reading: Reading) -> Plan:
     cells: list[PlannedCell] = []
     left_out: list[LeftOut] = []
     untested: list[str] = []
-    notes: dict[str, tuple[str, ...]] = {}
+    notes: dict[str, tuple[Note, ...]] = {}
     for language in data.grid.languages:
+        reading(language.code)
         try:
             if not language.is_named and not data.has_test(language.code):
                 untested.append(language.code)
@@ -199,10 +231,9 @@ def _plan(data: GridData) -> Plan:
         for source in data.grid.sources:
             if source.languages and language.code not in source.languages:
                 continue
-            for setting in _settings(source, data.grid):
-                found, failed = _planned_in_setting(language, source, setting, data)
-                cells += found
-                left_out += failed
+            found, failed = _planned_of_source(language, source, data)
+            cells += found
+            left_out += failed
             notes[f"{source.name} in {language.code}"] = data.notes_on_source(language.code, source)
     told = {name: each for name, each in notes.items() if each}
     return Plan(tuple(cells), tuple(left_out), tuple(untested), _idle_settings(data.grid), told)
@@ -221,11 +252,28 @@ def _idle_settings(grid: Grid) -> dict[str, str]:
             continue
         elif setting in TRANSFER_ALONE:
             found[setting] = "it is a setting of gold; name `organic: gold` under `evaluation.sources`"
-        elif setting in _SIZE_OF_GOLD:
+        elif setting in ADDED_TO_GOLD:
             found[setting] = "gold is not added to itself; name another source"
         else:
             found[setting] = "a joint config has all of its languages already; name another source"
     return found
+
+
+def _planned_of_source(
+    language: GridLanguage, source: GridSource, data: GridData
+) -> tuple[list[PlannedCell], list[LeftOut]]:
+    """Plan the cells of all settings; a source that lacks the same in each of them is left out as a whole."""
+    found: list[PlannedCell] = []
+    failed: list[LeftOut] = []
+    settings = tuple(_settings(source, data.grid))
+    for setting in settings:
+        planned_, left_out = _planned_in_setting(language, source, setting, data)
+        found += planned_
+        failed += left_out
+    lacking = {(str(each.error), each.tagger, each.size, each.seed) for each in failed}
+    if not found and len(failed) == len(settings) > 1 and len(lacking) == 1:
+        return [], [replace(failed[0], setting="")]
+    return found, failed
 
 
 def _planned_in_setting(
@@ -276,7 +324,8 @@ def planned(cell: Cell, data: GridData) -> PlannedCell:
     """
     sentences = cell_data(cell, data)
     is_soft = any(part.probabilities_hash for part in sentences.train)
-    return PlannedCell(cell_id(cell, sentences, data), cell, is_soft)
+    size = true_size(cell.setting, cell.language, [part.facts for part in sentences.train])
+    return PlannedCell(cell_id(cell, sentences, data), cell, is_soft, size)
 
 
 def cell_id(cell: Cell, sentences: CellData, data: GridData, *, is_model_known: bool = True) -> str:
@@ -305,6 +354,9 @@ def cell_id(cell: Cell, sentences: CellData, data: GridData, *, is_model_known: 
     }
     if cell.setting == GOLD_AND_SYNTHETIC and cell.tagger.kind == CRF:
         decisive["recipes"] = RECIPES
+    if cell.tagger.kind == ENCODER and sentences.validation:
+        # By default it was micro-F1 that chose an epoch.
+        decisive["best_epoch_by"] = "loss"
     if any(part.probabilities_hash for part in sentences.train):
         decisive["probabilities"] = [part.probabilities_hash for part in sentences.train]
     if is_model_known and (content := data.models.content(cell.tagger)) is not None:
@@ -359,7 +411,7 @@ def cell_data(cell: Cell, data: GridData) -> CellData:
         ]
     elif cell.setting in TRANSFER_ALONE:
         parts = [_related(cell, data)]
-    elif cell.setting in _SIZE_OF_GOLD:
+    elif cell.setting in ADDED_TO_GOLD:
         gold = data.sample("gold", cell.language, _GOLD, cell.size, cell.seed)
         synthetic = data.beside_gold(cell.language, source, gold)
         parts = [synthetic, gold] if cell.setting == SYNTHETIC_THEN_GOLD else [gold, synthetic]
@@ -373,7 +425,7 @@ def cell_data(cell: Cell, data: GridData) -> CellData:
         validation = (
             _joint_validation(cell.language, source, data)
             if cell.setting == MULTILINGUAL
-            else data.validation(cell.language, _GOLD if cell.setting in _SIZE_OF_GOLD else source)
+            else data.validation(cell.language, _GOLD if cell.setting in ADDED_TO_GOLD else source)
         )
     return CellData(tuple(parts), validation, test)
 
@@ -427,7 +479,7 @@ def _settings(source: GridSource, grid: Grid) -> Iterator[str]:
         yield PREDICTIONS
         return
     for setting in grid.settings:
-        if setting in _SIZE_OF_GOLD and source.is_organic:
+        if setting in ADDED_TO_GOLD and source.is_organic:
             continue
         if setting in TRANSFER_ALONE and not source.is_organic:
             continue
@@ -465,7 +517,7 @@ def _available(language: GridLanguage, source: GridSource, setting: str, data: G
     """
     if setting == MULTILINGUAL:
         return max(data.available(code, source) for code in _languages_of(source, data.grid))
-    return data.available(language.code, _GOLD if setting in _SIZE_OF_GOLD else source)
+    return data.available(language.code, _GOLD if setting in ADDED_TO_GOLD else source)
 
 
 def _seeds_of(first: Cell, data: GridData) -> int:

@@ -26,11 +26,14 @@ SETTINGS = {
     FINE_TUNED: "trained on gold of a related language, then on the source",
     ZERO_SHOT: "trained on gold of a related language alone",
     TRANSLATE_TEST: "trained on gold of a related language, and tests translations of the test sentences",
-    GOLD_AND_SYNTHETIC: "trained on gold with all of the source, as `synthner train` combines them",
+    GOLD_AND_SYNTHETIC: "trained on gold with all of the source",
     SYNTHETIC_THEN_GOLD: "trained on all of the source, then on gold",
     MULTILINGUAL: "trained on the source in all languages at once",
 }
 """What a tagger can be trained on, by the names that a release uses."""
+
+ADDED_TO_GOLD = frozenset({GOLD_AND_SYNTHETIC, SYNTHETIC_THEN_GOLD})
+"""The settings in which the size counts gold sentences, and all of the source is used."""
 
 TRANSFER_ALONE = frozenset({ZERO_SHOT, TRANSLATE_TEST})
 """Settings in which gold of a related language is learned and nothing else."""

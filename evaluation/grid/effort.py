@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .cells import Plan, PlannedCell, cell_data
-from .data import GridData, Part
+from .data import GridData
 from .description import (
     CRF,
     FINE_TUNED,
@@ -20,6 +20,7 @@ from .description import (
     GridTagger,
 )
 from .encoder_cells import RECIPE
+from .parts import Part
 from .results import is_done
 
 # Parameters that every subword passes through: all but the embedding.
@@ -35,8 +36,9 @@ _PARAMETERS = {
 _OPERATIONS = 6
 # XLM-R cuts the sentences of the paper's eleven languages into 42 subwords on average, their words into 1.7.
 _SUBWORDS_A_WORD = 1.7
-# What a GPU of the H100 kind has been seen to keep up, of about 790 at most.
-_OPERATIONS_A_SECOND = 400e12
+# What a GPU of the H100 kind keeps up: in bf16 half of the about 790e12 that it reaches in multiplying
+# matrices. In fp32 its tensor cores play no part, and it has 67e12 at most.
+_OPERATIONS_A_SECOND = {"bf16": 400e12, "fp32": 45e12}
 # One core took 9 s for 5,000 sentences of 24 words.
 _CRF_SECONDS_A_WORD = 7.5e-5
 # Tagging and scoring 45,000 words took 0.3 s.
@@ -131,7 +133,7 @@ def _of_encoder(tagger: GridTagger, cells: Sequence[PlannedCell], data: GridData
         words += part.facts["tokens"] * settings.related_epochs
     parameters = _PARAMETERS.get(tagger.model or "")
     operations = parameters and parameters * words * _SUBWORDS_A_WORD * _OPERATIONS
-    seconds = operations and operations / _OPERATIONS_A_SECOND
+    seconds = operations and operations / _OPERATIONS_A_SECOND[settings.precision]
     translated = _translated(cells, data)
     return Effort(tagger.name, len(cells), round(sentences), seconds, "one H100", translated)
 

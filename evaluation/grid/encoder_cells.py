@@ -13,9 +13,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from ...schema.errors import WrongUsageError
 from ...schema.example import Example
 from .cells import Cell, CellData
-from .data import GridData, Part
+from .data import GridData
 from .description import (
     ENCODER,
     FINE_TUNED,
@@ -25,6 +26,7 @@ from .description import (
     Grid,
     GridTagger,
 )
+from .parts import Part
 
 if TYPE_CHECKING:
     from ..encoder.settings import EncoderSettings
@@ -44,7 +46,11 @@ def check_taggers(grid: Grid) -> None:
     """
     for tagger in grid.taggers:
         if tagger.kind == ENCODER:
-            _settings(tagger, grid.seed)
+            try:
+                _settings(tagger, grid.seed)
+            except WrongUsageError as error:
+                where = f"evaluation.taggers.{tagger.name}"
+                raise WrongUsageError(error.message, where=where, hint=error.hint) from error
 
 
 def fine_tuned(

@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from ...schema.errors import DataError
 from .cells import LeftOut, Plan, PlannedCell, can_be_repeated, planned
 from .data import GridData
+from .notes import Note
 from .results import is_done, read_failure, read_result
 
 LOCK = ".lock"
@@ -47,6 +48,7 @@ class GridStatus:
         untested: Codes of the languages that nobody asked to test, and whose gold has no test split.
         idle: Settings that the grid has no source or no tagger for, and why.
         notes: What of gold is not tested as it stands there, and of a source not learned, by their names.
+        smaller: Cells for which there are fewer sentences than asked for (`Plan.smaller`).
         remaining: Estimated seconds of work for one process; None before anything was measured.
     """
 
@@ -59,7 +61,8 @@ class GridStatus:
     left_out: tuple[LeftOut, ...] = ()
     untested: tuple[str, ...] = ()
     idle: Mapping[str, str] = field(default_factory=dict)
-    notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    notes: Mapping[str, tuple[Note, ...]] = field(default_factory=dict)
+    smaller: tuple[PlannedCell, ...] = ()
     remaining: float | None = None
 
     @property
@@ -96,7 +99,17 @@ class GridStatus:
             ],
             "untested": list(self.untested),
             "idle": dict(self.idle),
-            "notes": {name: list(notes) for name, notes in self.notes.items()},
+            "notes": {name: [note.text for note in notes] for name, notes in self.notes.items()},
+            "smaller": [
+                {
+                    "language": each.cell.language,
+                    "source": each.cell.source,
+                    "setting": each.cell.setting,
+                    "size": each.cell.size,
+                    "true_size": each.true_size,
+                }
+                for each in self.smaller
+            ],
             "remaining_seconds": self.remaining,
         }
 
@@ -163,6 +176,7 @@ def grid_status(plan: Plan, data: GridData) -> GridStatus:
         untested=plan.untested,
         idle=plan.idle,
         notes=plan.notes,
+        smaller=plan.smaller,
         remaining=_remaining(rest, done.values()),
     )
 

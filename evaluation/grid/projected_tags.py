@@ -94,7 +94,7 @@ class TranslatedTest:
         way, sentences = self.way, self.translations.sentences
         return {
             "source": way.source,
-            "model": way.model.name,
+            "model": way.model.published_name,
             "model_revision": self.translations.model_revision,
             "codes": list(way.codes) if way.codes else None,
             "beams": way.decoding.beams,
@@ -103,7 +103,7 @@ class TranslatedTest:
             "empty": sum(not words for words in self.words),
             "aligner": {
                 "method": way.aligner,
-                "model": way.aligner_model.name if way.aligner_model else None,
+                "model": way.aligner_model.published_name if way.aligner_model else None,
                 "model_revision": self.aligner_revision,
                 "extra_sentences": len(way.extra),
                 "unaligned": sum(not alignment for alignment in self.alignments),

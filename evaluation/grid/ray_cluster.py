@@ -19,6 +19,7 @@ from filelock import Timeout
 
 from ... import __version__
 from ...schema.errors import DataError, SynthnerError, WrongUsageError
+from ...schema.secrecy import without_secrets
 from ...sources.ray_connection import connect
 from .cells import Plan, PlannedCell, runs_a_large_model
 from .data import GridData
@@ -156,7 +157,8 @@ class _Cluster:
         except SynthnerError as error:
             message = str(error)
         except ray.exceptions.RayError as error:
-            message = f"its task was lost {TRIES} times: {str(error).splitlines()[0]}"
+            said, _, _ = str(error).partition("\n")
+            message = f"its task was lost {TRIES} times: {without_secrets(said)}"
         return Report(FAILED, note_failure(cell, self._data, message))
 
 

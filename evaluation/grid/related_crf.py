@@ -10,8 +10,9 @@ from ...schema.errors import DataError
 from ..crf import CrfTagger
 from ..recipes import settings_for_gold
 from .cells import FORMAT
-from .data import GridData, Part
+from .data import GridData
 from .encoder_cells import MODELS
+from .parts import Part
 
 
 def related_crf(related: Part, data: GridData) -> CrfTagger:

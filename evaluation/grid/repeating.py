@@ -198,16 +198,34 @@ def _check_close(run: Run, now: Mapping[str, Any], differing: str) -> None:
         )
 
 
+def is_of_data_as_it_is(result: Mapping[str, Any], data: GridData) -> bool:
+    """Say whether a result is of the data and the model that its cell has now.
+
+    Raises:
+        DataError: If the data of its cell cannot be had.
+    """
+    cell = cell_of(result)
+    return _id_now(result, cell, cell_data(cell, data), data) == result["id"]
+
+
+def cell_of(result: Mapping[str, Any]) -> Cell:
+    """Return the cell that a result describes."""
+    described = result["cell"]
+    return Cell(**{**described, "tagger": GridTagger(**described["tagger"])})
+
+
+def _id_now(result: Mapping[str, Any], cell: Cell, sentences: CellData, data: GridData) -> str:
+    return cell_id(cell, sentences, data, is_model_known="model_revision" in result)
+
+
 def _planned_again(run: Run, data: GridData) -> PlannedCell:
-    described = run.result["cell"]
-    cell = Cell(**{**described, "tagger": GridTagger(**described["tagger"])})
+    cell = cell_of(run.result)
     _check_described(cell, data, run)
     sentences = cell_data(cell, data)
-    is_model_known = "model_revision" in run.result
-    if cell_id(cell, sentences, data, is_model_known=is_model_known) != run.id:
+    if _id_now(run.result, cell, sentences, data) != run.id:
         changed = list(_changed_parts(run.result["data"], sentences))
         content = data.models.content(cell.tagger)
-        if is_model_known and content is not None and content != run.result["model_revision"]:
+        if "model_revision" in run.result and content is not None and content != run.result["model_revision"]:
             changed.append(f"{cell.tagger.model} (the model that it began with)")
         changed = changed or ["the release's seed, gold's types or the names in gold train"]
         raise DataError(

@@ -34,7 +34,7 @@ from .cells import (
     source_of,
     tests_invariance,
 )
-from .data import GridData, Part
+from .data import GridData
 from .description import (
     CRF,
     GOLD_AND_SYNTHETIC,
@@ -46,6 +46,7 @@ from .description import (
 )
 from .encoder_cells import fine_tuned
 from .joint_models import Together, tested_together
+from .parts import Part
 from .projected_tags import translated_test
 from .related_crf import related_crf
 from .results import Outcome, encode_predictions, is_gold_only

@@ -17,6 +17,7 @@ from typing import Protocol
 from filelock import Timeout
 
 from ...schema.errors import DataError, SynthnerError
+from ...schema.secrecy import without_secrets
 from .cells import Plan, PlannedCell
 from .data import GridData
 from .progress import Watcher, claimed, repetition, result_of
@@ -124,7 +125,8 @@ def what_went_wrong(error: BaseException) -> str:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     place = traceback.extract_tb(error.__traceback__)[-1]
     return (
-        f"{type(error).__name__}: {error} ({place.name}, line {place.lineno}); this is a mistake in synthner"
+        f"{type(error).__name__}: {without_secrets(error)} ({place.name}, line {place.lineno}); this is a "
+        "mistake in synthner"
     )
 
 

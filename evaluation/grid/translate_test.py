@@ -24,7 +24,7 @@ from ...projection.translation import Decoding
 from ...schema.errors import DataError
 from ...schema.languages import language as language_of
 from ..teachers import SavedTeacher, saved_teacher
-from .data import GridData, Part
+from .data import GridData
 from .description import (
     ORGANIC,
     STATISTICAL,
@@ -34,6 +34,7 @@ from .description import (
     GridSource,
     TranslateTest,
 )
+from .parts import Part
 
 _KEY = "evaluation.translate_test"
 

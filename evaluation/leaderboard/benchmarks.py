@@ -20,7 +20,7 @@ from ...sources.gold import GoldSource, load_gold
 from ...sources.hub import PARQUET_REVISION
 from ...sources.hub_reference import hub_reference
 from ...sources.normal_forms import NormalForms
-from ..grid.data import content_hash
+from ..content_hash import content_hash
 from ..mention_arrays import Integers
 from .records import schema_error
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from json import JSONDecodeError
 from pathlib import Path
 from typing import Any
 
 from ...schema.errors import DataError
+from ...schema.secrecy import without_secrets
 from ...sources.hub import read_hub
 from ...sources.normal_forms import NormalForms
 from .benchmarks import Benchmark, HubGold, TestSet, in_mirror
@@ -110,7 +112,7 @@ class TrainingData:
                 self._known[place] = error.message
             except Exception as error:
                 # Anything may be in a data set that a stranger names; readers have errors of their own.
-                self._known[place] = f"it cannot be read: {' '.join(str(error).split())[:200]}"
+                self._known[place] = f"it cannot be read: {without_secrets(error)[:200]}"
         found = self._known[place]
         if isinstance(found, str):
             return None, found
@@ -169,10 +171,11 @@ def _size_on_hub(hub: str, revision: str) -> int:
     """Return the bytes of all files of a data set; 0 where the Hub cannot be asked."""
     import httpx2
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
+    from huggingface_hub.errors import HFValidationError, OfflineModeIsEnabled
 
     try:
         info = HfApi().dataset_info(hub, revision=revision, files_metadata=True)
-    except (OfflineModeIsEnabled, httpx2.TransportError, HfHubHTTPError, HFValidationError):
+    except (OfflineModeIsEnabled, httpx2.HTTPError, JSONDecodeError, HFValidationError):
+        # Whoever reads it says what is wrong.
         return 0
     return sum(file.size or 0 for file in info.siblings or ())

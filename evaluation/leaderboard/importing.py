@@ -25,6 +25,7 @@ MOST_BYTES_OF_A_FILE = 16_777_216
 """Of a result: lm-evaluation-harness writes its whole configuration into it."""
 
 _TASK = "token-classification"
+_TEST = "test"
 _NER = re.compile(
     r"(?i:(?:^|[^a-z])ner(?:[^a-z]|$)|named[ _-]entit|masakhaner|wikiann|conll200[23]|wnut)|[a-z]NER"
 )
@@ -311,11 +312,16 @@ def _benchmark(claim: _Claim, benchmarks: Benchmarks) -> Benchmark | str:
         }
     if not is_ner:
         return "this is no named entity recognition"
-    if claim.split not in (None, "test"):
-        return f"it was tested on the split `{claim.split}`"
-    found = [each for each in benchmarks.by_name.values() if _is_of(claim, each)]
-    if not found:
+    of_data = [each for each in benchmarks.by_name.values() if _is_of(claim, each)]
+    if not of_data:
         return "no benchmark of the leaderboard has this data, config and language"
+    # Where nobody says it, it is the split that is meant to be tested on.
+    split = claim.split or _TEST
+    splits = {each.name: each.gold.split for each in of_data if isinstance(each.gold, HubGold)}
+    found = [each for each in of_data if splits[each.name] == split]
+    if not found:
+        said = f"it was tested on the split `{split}`" if claim.split else "nobody says what it was tested on"
+        return f"{said}, and the benchmark is the split `{splits[of_data[0].name]}`"
     if len(found) > 1:
         return f"several benchmarks have this data: {', '.join(each.name for each in found)}"
     gold = found[0].gold

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ... import __version__
+from ...projection.model_folders import name_without_folder
 from ...schema.errors import DataError
 from ...schema.validation import explain, first_error
 from ...sources.files import atomic_path
@@ -31,6 +32,8 @@ RESULTS = "results"
 MODEL = "model"
 DATASET = "dataset"
 
+# No id of the Hub has a colon.
+_FOLDER = "folder:"
 _SPLIT_OF_ROLE = {"validation": "validation"}
 _ON_HUB = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*/[A-Za-z0-9_][A-Za-z0-9._-]*")
 _LONGEST_MESSAGE = 300
@@ -172,7 +175,7 @@ def _record_of_result(result: Mapping[str, Any], benchmark: str, submission: Sub
         "submitter": submission.submitter.as_json(),
         "model": submission.model.as_json() if submission.model else None,
         "benchmark": benchmark,
-        "cell": {**cell, "tagger": {**tagger, "model": _without_folder(tagger["model"])}},
+        "cell": {**cell, "tagger": {**tagger, "model": _name_of_model(result)}},
         "training": [_training_part(part) for part in parts],
         "cost": {"amount": submission.cost, "currency": submission.currency}
         if submission.cost is not None
@@ -186,11 +189,18 @@ def _record_of_result(result: Mapping[str, Any], benchmark: str, submission: Sub
     }
 
 
-def _without_folder(model: str | None) -> str | None:
-    """Name no folder of this machine."""
-    if model and (PurePath(model).is_absolute() or model.startswith((".", "~"))):
-        return PurePath(model).name
-    return model
+def _name_of_model(result: Mapping[str, Any]) -> str | None:
+    """Return what the encoder of a result is called: an id of the Hub, or `folder:` and a folder's name.
+
+    Where on this machine a folder is, is nobody's business, and none may be taken for an id.
+    """
+    model = result["cell"]["tagger"]["model"]
+    if not model:
+        return None
+    name = name_without_folder(model)
+    # Results of earlier versions do not say which model it was: there a relative folder looks like an id.
+    is_folder = name != model or (result.get("model_revision") or "").startswith("sha256:")
+    return f"{_FOLDER}{name}" if is_folder else name
 
 
 def _training_part(part: Mapping[str, Any]) -> dict[str, Any]:

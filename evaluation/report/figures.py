@@ -16,9 +16,9 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, cast
 
 from ...schema.errors import WrongUsageError
-from ..grid.description import FINE_TUNED, PREDICTIONS, SCRATCH, TRANSLATE_TEST, ZERO_SHOT
+from ..grid.description import ADDED_TO_GOLD, FINE_TUNED, PREDICTIONS, SCRATCH, TRANSLATE_TEST, ZERO_SHOT
 from .evidence import Evidence
-from .systems import ADDED_TO_GOLD, System, in_order_of_settings, in_order_of_sources
+from .systems import System, in_order_of_settings, in_order_of_sources
 from .text import language_name, legible, setting_name, size_asked
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from .tables import (
     results,
     to_markdown,
 )
-from .text import Name, code, count, counted, file_name, language_name, listed, markdown, prose
+from .text import Name, count, counted, file_name, language_and_code, language_name, listed, markdown, prose
 from .usable import usable_share
 
 
@@ -97,7 +97,7 @@ def section_of_language(evidence: Evidence, said: Sequence[str]) -> Section:
         folded.append(("Tests between sources", comparisons(tested, f"comparisons-{stem}")))
     lifts = lift(evidence, f"lift-{stem}")
     return Section(
-        heading=f"{prose(name)} ({code(code_of_language)})",
+        heading=language_and_code(code_of_language),
         paragraphs=(
             f"Tested on {counted(test['sentences'], 'sentence')} of gold with "
             f"{counted(test['mentions'], 'mention')}.",

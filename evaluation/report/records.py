@@ -92,12 +92,13 @@ def generalisation(evidence: Evidence) -> Iterator[Record]:
     """Yield recall of seen and unseen mentions, and the invariance test."""
     for system in evidence.systems:
         invariance = invariance_of(system) or {}
+        divided: Record = {}
+        for side in ("seen", "unseen"):
+            divided |= _spread(f"{side}_recall", system.spread(recall(side)))
+            divided[f"{side}_gold_mean"] = system.mean(gold_of(side))
         yield {
             **about_system(system),
-            **_spread("seen_recall", system.spread(recall("seen"))),
-            "seen_gold_mean": system.mean(gold_of("seen")),
-            **_spread("unseen_recall", system.spread(recall("unseen"))),
-            "unseen_gold_mean": system.mean(gold_of("unseen")),
+            **(divided if system.is_training_known else dict.fromkeys(divided)),
             "invariance_error_rate": invariance.get("error_rate"),
             "invariance_cases": invariance.get("cases"),
             "invariance_failed": invariance.get("failed"),

@@ -21,7 +21,7 @@ from .study_figures import figure_of_gaps
 from .study_findings import findings_of_gaps
 from .study_tables import f1_with_interval, lines_of, records_of, table_of_curve
 from .systems import System, by_language, read_systems
-from .text import code, file_name, language_name, listed, prose, setting_name
+from .text import code, file_name, language_and_code, language_name, listed, prose, setting_name
 from .write import README, csv_files, figure_files, latex_files, write_files
 
 FOLDER = "study"
@@ -94,8 +94,7 @@ def write_study(found: Sequence[GapsOfLanguage], folder: Path, *, title: str, se
     files = csv_files(records_of(found))
     parts = [f"# Projection or teacher and student: {prose(title)}", _what_it_is(found)]
     for each in found:
-        name = prose(language_name(each.language))
-        parts.append(f"## {name} ({code(each.language)})")
+        parts.append(f"## {language_and_code(each.language)}")
         parts.append("\n".join(f"- {sentence}" for sentence in said[each.language]))
         for tagger, setting in dict.fromkeys((curve.tagger, curve.setting) for curve in each.curves):
             stem = "-".join(["gap", *map(file_name, (each.language, tagger, setting))])

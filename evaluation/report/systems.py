@@ -13,23 +13,18 @@ from typing import Any
 
 from ...schema.errors import DataError
 from ..grid.description import (
+    ADDED_TO_GOLD,
     CRF,
-    GOLD_AND_SYNTHETIC,
-    MULTILINGUAL,
     ORGANIC,
     PREDICTIONS,
     SCRATCH,
     SETTINGS,
-    SEVERAL_LANGUAGES,
-    SYNTHETIC_THEN_GOLD,
     TRANSFER_ALONE,
 )
+from ..grid.parts import true_size
 from ..grid.results import read_results
 from ..recipes import GOLD_ONLY
 from ..statistics import SeedSensitivity, sensitivity_to_seeds
-
-ADDED_TO_GOLD = (GOLD_AND_SYNTHETIC, SYNTHETIC_THEN_GOLD)
-"""The settings in which the size counts gold sentences, and all of the source is used."""
 
 _SETTINGS = (*SETTINGS, PREDICTIONS)
 _ANOTHER_RELEASE = (
@@ -127,6 +122,11 @@ class System:
         return self.source == ORGANIC
 
     @property
+    def is_training_known(self) -> bool:
+        """Whether it is known what was learned: nobody knows it of predictions that were only scored."""
+        return self.setting != PREDICTIONS
+
+    @property
     def test(self) -> Mapping[str, Any]:
         """The facts of the test set."""
         return self.runs[0].result["data"]["test"]
@@ -138,16 +138,7 @@ class System:
         Of a model of several languages it is what the language has that has most. None where the system was
         not trained on any that are counted.
         """
-        role = "gold" if self.setting in ADDED_TO_GOLD else "source"
-        parts = [part for part in self.runs[0].result["data"]["train"] if part["role"] == role]
-        if self.setting == MULTILINGUAL and parts:
-            return max(part["sentences"] for part in parts)
-        counted = [
-            part["sentences"] for part in parts if part["language"] in (self.language, SEVERAL_LANGUAGES)
-        ]
-        if counted:
-            return sum(counted)
-        return 0 if self.setting in TRANSFER_ALONE else None
+        return true_size(self.setting, self.language, self.runs[0].result["data"]["train"])
 
     @property
     def is_smaller(self) -> bool:

@@ -124,7 +124,7 @@ def headline(systems: Sequence[System], tagger: str, name: str) -> Table | None:
             for curve in curves
         ]
         cells = [_cell(pair) for pair in zip(*curves, strict=True)]
-        rows.append((language, (Word(language_name(language)), Name(source), *cells, _best(best))))
+        rows.append((language, (Word(language_name(language)), Name(source), *cells, _means(best))))
     for language, system in translated.items():
         cells = [_cell((system,)) if size == 0 else NONE for size in sizes]
         rows.append((language, (Word(language_name(language)), TRANSLATE_TEST, *cells, NONE)))
@@ -210,10 +210,12 @@ def generalisation(evidence: Evidence, name: str) -> Table:
             (
                 *_about(system),
                 *(
-                    _of(system.spread(recall(side))) if system.mean(gold_of(side)) else NONE
+                    _of(system.spread(recall(side)))
+                    if system.is_training_known and system.mean(gold_of(side))
+                    else NONE
                     for side in ("seen", "unseen")
                 ),
-                count(round(system.mean(gold_of("unseen")), 1)),
+                count(round(system.mean(gold_of("unseen")), 1)) if system.is_training_known else NONE,
                 NONE if invariance is None else decimal(invariance["error_rate"]),
                 NONE if invariance is None else count(invariance["cases"]),
             )
@@ -464,18 +466,17 @@ def _mean_f1(system: System) -> float:
 def _cell(pair: tuple[System | None, ...]) -> str:
     if not any(pair):
         return NONE
-    if len(pair) == 1 and pair[0]:
-        text = _of(pair[0].f1)
-    else:
-        text = " / ".join(decimal(each.f1.mean) if each else NONE for each in pair)
-    if any(each.collapsed for each in pair if each):
-        text += COLLAPSED
+    text = _of(pair[0].f1) + _mark(pair[0]) if len(pair) == 1 and pair[0] else _means(pair)
     smaller = [each.true_size for each in pair if each and each.is_smaller]
     return f"{text} ({count(smaller[0])})" if smaller else text
 
 
-def _best(pair: Sequence[System | None]) -> str:
-    return " / ".join(decimal(each.f1.mean) if each else NONE for each in pair)
+def _means(pair: Sequence[System | None]) -> str:
+    return " / ".join(decimal(each.f1.mean) + _mark(each) if each else NONE for each in pair)
+
+
+def _mark(system: System) -> str:
+    return COLLAPSED if system.collapsed else ""
 
 
 def _micro_macro(system: System) -> tuple[float, float]:

@@ -54,6 +54,9 @@ _LATEX = {
     "⟩": r"$\rangle$",
 }
 
+# A tag whose language has a name of its own.
+_LANGUAGE_AND_SCRIPT = re.compile("[A-Za-z]{2,3}(-[A-Za-z]{4})?")
+
 _UNSAFE_IN_FILE_NAMES = re.compile(r"[^A-Za-z0-9-]+")
 
 
@@ -116,11 +119,22 @@ def file_name(name: str) -> str:
 
 
 def language_name(code_of_language: str) -> str:
-    """Return the English name of a language; its code where it has none."""
+    """Return the English name of a language; its code where it has none.
+
+    A region or a domain (`pt-BR`, `en-x-politics`) is not in the name: the code stands behind it then.
+    """
     try:
-        return language(code_of_language).name
+        found = language(code_of_language)
     except DataError:
         return code_of_language
+    return found.name if _LANGUAGE_AND_SCRIPT.fullmatch(found.tag) else f"{found.name} ({code_of_language})"
+
+
+def language_and_code(code_of_language: str) -> str:
+    """Return the name of a language with its code, once, in Markdown."""
+    name = language_name(code_of_language)
+    is_told = name.endswith(f"({code_of_language})")
+    return prose(name) if is_told else f"{prose(name)} ({code(code_of_language)})"
 
 
 def language_tag(code_of_language: str) -> str:
