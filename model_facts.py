@@ -20,7 +20,6 @@ from .evaluation.recipes import PUT_TOGETHER, count_of_gold, settings_for_gold
 from .release import Release
 from .schema.manifest import read_manifest
 from .sources.corpora import corpus
-from .sources.gold import Gold
 from .sources.hub_reference import hub_reference
 
 
@@ -52,8 +51,8 @@ def facts_of_model(
         origins=[origin for part in learned_parts(result) for origin in _origins(part, run, release, data)],
         benchmark=Benchmark(
             gold.title if gold.hub else f"the gold of {release.name}",
-            _hub_id(gold),
-            _config_of_gold(data, language) if _hub_id(gold) else None,
+            gold.hub,
+            _config_of_gold(data, language) if gold.hub else None,
             gold.revision,
             gold.citation,
         ),
@@ -111,7 +110,7 @@ def _origins(part: Mapping[str, Any], run: Run, release: Release, data: GridData
     name, language = part["name"], part["language"]
     if part["role"] in ("gold", "related") or source.is_organic:
         gold = data.gold(language)
-        return [Origin(name, language, "gold", gold.note, gold.license, _hub_id(gold), gold.citation)]
+        return [Origin(name, language, "gold", gold.note, gold.license, gold.hub, gold.citation)]
     if source.corpus is not None:
         found = corpus(source.corpus)
         about = f"the corpus {found.title}{f'. {found.note}' if found.note else ''}"
@@ -139,11 +138,6 @@ def _origin_of_files(name: str, language: str, source: GridSource) -> Origin:
 
     license_ = read_hub(reference.name, config=reference.config, revision=reference.revision).license
     return Origin(name, language, "unknown", f"from {reference.name} on the Hub", license_, reference.name)
-
-
-def _hub_id(gold: Gold) -> str | None:
-    """Return the id of gold on the Hub; None where it was read from a folder."""
-    return None if gold.hub is None or gold.revision.startswith("sha256:") else gold.hub
 
 
 def _config_of_gold(data: GridData, language: str) -> str | None:
