@@ -12,8 +12,7 @@ from .cards.model_card import ModelFacts, Origin
 from .evaluation.crf import CrfSettings
 from .evaluation.grid.cells import can_be_repeated, source_of
 from .evaluation.grid.data import GridData
-from .evaluation.grid.description import CRF, GridSource
-from .evaluation.grid.encoder_cells import RECIPE
+from .evaluation.grid.description import CRF, ENCODER_RECIPE, GridSource
 from .evaluation.grid.repeating import Run, cell_of, is_of_data_as_it_is
 from .evaluation.grid.results import learned_parts, read_results
 from .evaluation.recipes import PUT_TOGETHER, count_of_gold, settings_for_gold
@@ -74,7 +73,9 @@ def _settings(result: Mapping[str, Any]) -> dict[str, Any]:
         return asdict(settings_for_gold(sum(part["sentences"] for part in learned)))
     from .evaluation.encoder.settings import settings_by_recipe
 
-    settings = settings_by_recipe(tagger["recipe"] or RECIPE, tagger["model"], changes=tagger["settings"])
+    settings = settings_by_recipe(
+        tagger["recipe"] or ENCODER_RECIPE, tagger["model"], changes=tagger["settings"]
+    )
     has_related = any(part["role"] == "related" for part in result["data"]["train"])
     left_out = {"model", "seed"}
     if not has_related:

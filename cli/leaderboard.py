@@ -78,11 +78,13 @@ def build(folder: Path, mirror: Path | None, as_json: bool) -> None:
     These are leaderboard.parquet and README.md. A result with which something is wrong is left out and named;
     the exit status is then 1.
     """
-    from ..cards.leaderboard.card import write_leaderboard
+    from ..cards.leaderboard.card import check_leaderboard_files, write_leaderboard
     from ..evaluation.leaderboard.ranking import read_leaderboard
+    from ..leaderboard.repository import name_of_clone
 
+    check_leaderboard_files(folder)
     board = read_leaderboard(folder, mirror=mirror)
-    write_leaderboard(folder, board)
+    write_leaderboard(folder, board, name_of_clone(folder))
     if as_json:
         console.print_json(board.as_json())
     else:
@@ -156,7 +158,9 @@ def page(folder: Path, output: Path, repository: str | None, as_json: bool) -> N
     metavar="ORG/NAME",
     help="The leaderboard's repository on the Hub.",
 )
-@click.option("--branch", default="main", show_default=True, help="The branch that the Space reads.")
+@click.option(
+    "--branch", metavar="NAME", default="main", show_default=True, help="The branch that the Space reads."
+)
 @json_option
 def space(folder: Path, repository: str, branch: str, as_json: bool) -> None:
     """Write a Space for the Hub that shows a leaderboard.

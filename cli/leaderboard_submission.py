@@ -15,7 +15,7 @@ from ..schema.errors import WrongUsageError
 from . import console
 from .console import evaluation as console_evaluation
 from .console import leaderboard_submission as console_leaderboard_submission
-from .options import json_option, open_release, release_option
+from .options import examples, json_option, open_release, release_option
 
 if TYPE_CHECKING:
     from ..evaluation.leaderboard.benchmarks import Benchmarks
@@ -41,15 +41,22 @@ class _Options:
     release: Path
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "synthner leaderboard submit runs/422cef5c --to org/leaderboard --dry-run",
+        "synthner leaderboard submit --model org/tagger --benchmark NAME --to org/leaderboard",
+    )
+)
 @click.argument("results", metavar="[RESULT]...", nargs=-1)
 @click.option("--to", required=True, metavar="ORG/LEADERBOARD", help="The leaderboard on the Hub.")
 @click.option("--organization", metavar="ORG", help="Whose system it is; by default the model's, or yours.")
-@click.option("--name", help="What the system is called; by default as the model or the dataset.")
+@click.option(
+    "--name", metavar="NAME", help="What the system is called; by default as the model or the dataset."
+)
 @click.option("--contact", metavar="URL", help="Where there is more about it, or where to ask.")
 @click.option("--model", metavar="ORG/NAME", help="The model on the Hub; without RESULT it is run here.")
 @click.option("--dataset", metavar="ORG/NAME", help="A dataset on the Hub that taggers are trained on here.")
-@click.option("--config", help="The config of the dataset.")
+@click.option("--config", metavar="NAME", help="The config of the dataset.")
 @click.option("--revision", metavar="SHA", help="The commit of the model or dataset; by default the newest.")
 @click.option("--benchmark", metavar="NAME", help="What it is tested on; for RESULT, it is found by gold.")
 @click.option(
@@ -194,6 +201,7 @@ def review(name: str, merge: bool, as_json: bool) -> None:
     """Verify every open pull request of a leaderboard, and answer it.
 
     Each commit is answered once. Nothing of a pull request is run, and what is no result is not downloaded.
+    The exit status is 1 where one could not be verified, because of a benchmark or its gold.
     The token is the one of HF_TOKEN or `hf auth login`, and may write to the leaderboard.
     """
     from ..leaderboard.review import review as review_all
@@ -203,6 +211,8 @@ def review(name: str, merge: bool, as_json: bool) -> None:
         console.print_json(outcome.as_json())
     else:
         console_leaderboard_submission.print_review(outcome)
+    if not outcome.is_complete:
+        raise click.exceptions.Exit(1)
 
 
 @click.command()

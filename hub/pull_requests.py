@@ -48,16 +48,13 @@ class PullRequests:
         self._repository = repository
         self._client = repository.client
 
-    def open(self, title: str | None = None) -> list[PullRequest]:
+    def open(self) -> list[PullRequest]:
         """Return those that are open and no drafts, the oldest first.
-
-        Args:
-            title: Only those that are called so.
 
         Raises:
             PublishError: If they cannot be read.
         """
-        return again(lambda: sorted(self._open(title), key=lambda found: found.number))
+        return again(lambda: sorted(self._open(), key=lambda found: found.number))
 
     def comments(self, number: int) -> list[tuple[str, str]]:
         """Return the comments on one: who wrote them, and their text.
@@ -158,7 +155,7 @@ class PullRequests:
 
         return again(ask)
 
-    def _open(self, title: str | None) -> Iterator[PullRequest]:
+    def _open(self) -> Iterator[PullRequest]:
         name, kind = self._repository.name, self._repository.repo_type
         with hub_errors(name):
             found = [
@@ -166,7 +163,7 @@ class PullRequests:
                 for each in self._client.get_repo_discussions(
                     name, repo_type=kind, discussion_type="pull_request", discussion_status="open"
                 )
-                if each.status == OPEN and (title is None or each.title == title)
+                if each.status == OPEN
             ]
             if not found:
                 return

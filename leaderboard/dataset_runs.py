@@ -12,6 +12,7 @@ from ..evaluation.grid.data import GridData
 from ..evaluation.grid.description import (
     CRF,
     ENCODER,
+    ENCODER_RECIPE,
     SCRATCH,
     SEEDS,
     SIZES,
@@ -20,7 +21,6 @@ from ..evaluation.grid.description import (
     GridSource,
     GridTagger,
 )
-from ..evaluation.grid.encoder_cells import RECIPE
 from ..evaluation.grid.pool import run_cells
 from ..evaluation.grid.progress import Watcher
 from ..evaluation.grid.results import PREDICTIONS_FILE, is_done, read_failure
@@ -92,8 +92,9 @@ def train_on_dataset(
     Raises:
         DataError: If the config holds test sentences or has nothing to learn from, or training fails.
     """
+    gold = _gold(test)  # before anything is downloaded: not every benchmark can be tested on here
     _refuse_test_sentences(data, test)
-    grid_data = GridData(_grid(data, tagger, test, folder))
+    grid_data = GridData(_grid(data, tagger, test.benchmark.language, gold, folder))
     plan = plan_cells(grid_data)
     if plan.left_out:
         raise plan.left_out[0].error
@@ -136,8 +137,7 @@ def _refuse_test_sentences(data: HubConfig, test: TestSet) -> None:
             )
 
 
-def _grid(data: HubConfig, tagger: str, test: TestSet, folder: Path) -> Grid:
-    benchmark = test.benchmark
+def _grid(data: HubConfig, tagger: str, language: str, gold: GoldSource, folder: Path) -> Grid:
     splits = read_hub(data.id, config=data.config, revision=data.revision).splits
     has_validation = "validation" in splits and data.config is not None
     source = GridSource(
@@ -146,8 +146,8 @@ def _grid(data: HubConfig, tagger: str, test: TestSet, folder: Path) -> Grid:
         validation=data.split("validation") if has_validation else None,
     )
     return Grid(
-        languages=(GridLanguage(benchmark.language),),
-        gold={benchmark.language: _gold(test)},
+        languages=(GridLanguage(language),),
+        gold={language: gold},
         sources=(source,),
         taggers=(_tagger(tagger),),
         settings=(SCRATCH,),
@@ -163,7 +163,7 @@ def _grid(data: HubConfig, tagger: str, test: TestSet, folder: Path) -> Grid:
 def _tagger(written: str) -> GridTagger:
     if written == CRF:
         return GridTagger(CRF)
-    return GridTagger(Path(written).name, ENCODER, written, RECIPE)
+    return GridTagger(Path(written).name, ENCODER, written, ENCODER_RECIPE)
 
 
 def _gold(test: TestSet) -> GoldSource:

@@ -2,15 +2,50 @@
 
 from __future__ import annotations
 
+import re
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from configparser import ConfigParser
+from configparser import Error as ConfigParserError
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ..evaluation.leaderboard.benchmarks import BENCHMARKS
 from ..evaluation.leaderboard.layout import problem_of_path
-from ..hub.repository import Repository, Snapshot, TransientError, again, hub_errors
+from ..hub.pull_requests import PullRequest
+from ..hub.repository import RemoteFile, Repository, Snapshot, TransientError, again, hub_errors
 from ..schema.errors import PublishError
+
+_HUB = ("huggingface.co", "hf.co")
+_REMOTE = re.compile(
+    r"(?:https?://|ssh://|(?=\w+@))(?:[^@/\s]+@)?(?P<host>[^@/:\s]+(?::\d+)?)[:/]datasets/"
+    r"(?P<name>[\w.-]+/[\w.-]+?)(?:\.git)?/?",
+    re.ASCII,
+)
+
+
+def name_of_clone(folder: Path) -> str | None:
+    """Return the name on the Hub of the leaderboard that a folder is a clone of.
+
+    Args:
+        folder: A clone of a leaderboard, or any other folder.
+
+    Returns:
+        `organisation/name`; None where the folder was not cloned from the Hub.
+    """
+    from huggingface_hub import constants
+
+    config = ConfigParser(strict=False, interpolation=None, allow_no_value=True)
+    try:
+        config.read_string((folder / ".git" / "config").read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ConfigParserError):
+        return None
+    remote = _REMOTE.fullmatch(config.get('remote "origin"', "url", fallback=None) or "")
+    if remote is None or remote["host"] not in (*_HUB, urlsplit(constants.ENDPOINT).netloc):
+        return None
+    return remote["name"]
 
 
 def open_leaderboard(name: str) -> Repository:
@@ -50,6 +85,43 @@ def check_leaderboard(repository: Repository, snapshot: Snapshot | None) -> Snap
             hint="A leaderboard has a YAML file for each benchmark in `benchmarks/`.",
         )
     return snapshot
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a pull request changes.
+
+    Attributes:
+        new: Files that are new or other than on `main`.
+        removed: Files of `main` that go.
+    """
+
+    new: Mapping[str, RemoteFile]
+    removed: tuple[str, ...]
+
+    @classmethod
+    def of(cls, repository: Repository, request: PullRequest, main: Snapshot) -> Changes:
+        """Compare a pull request with what it was made on top of: `main` may have gone on since."""
+        start = repository.files(request.start) if request.start else {}
+        there = repository.files(request.commit)
+        return cls(
+            {
+                name: file
+                for name, file in there.items()
+                if file != start.get(name) and file != main.files.get(name)
+            },
+            tuple(name for name in start if name not in there and name in main.files),
+        )
+
+    @property
+    def names(self) -> list[str]:
+        """All files that are other than on `main`."""
+        return sorted([*self.new, *self.removed])
+
+    def merged_into(self, main: Snapshot) -> dict[str, RemoteFile]:
+        """Return the files that `main` has when this is merged."""
+        kept = {name: file for name, file in main.files.items() if name not in self.removed}
+        return {**kept, **self.new}
 
 
 def copy_leaderboard(

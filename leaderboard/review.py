@@ -23,10 +23,12 @@ from ..evaluation.leaderboard.submitted_predictions import MOST_BYTES as MOST_BY
 from ..evaluation.leaderboard.verifying import Verification
 from ..hub.publish import Access, publish_on_hub
 from ..hub.pull_requests import ChangedPullRequestError, PullRequest, PullRequests
-from ..hub.repository import RemoteFile, Repository, Snapshot, again, quiet_client
-from ..schema.errors import PublishError
+from ..hub.repository import Repository, Snapshot, again, quiet_client
+from ..schema.errors import DataError, PublishError, SynthnerError
+from ..schema.secrecy import without_secrets
 from .apart import verify_apart
 from .repository import (
+    Changes,
     check_leaderboard,
     copy_leaderboard,
     copy_results,
@@ -47,17 +49,25 @@ class Reviewed:
 
     Attributes:
         request: The pull request.
-        verification: What was found.
+        verification: What was found; nothing where it could not be verified.
         answered: Whether it got a comment now; its commit had one already where not.
         merged: Whether it was merged now.
         held: Why it was not merged though nothing is wrong; None where that does not apply.
+        not_verified: Why it could not be verified; None where it was. It gets no answer then, for its author
+            cannot mend that, and the next review tries again.
     """
 
     request: PullRequest
     verification: Verification
-    answered: bool
-    merged: bool
-    held: str | None
+    answered: bool = False
+    merged: bool = False
+    held: str | None = None
+    not_verified: str | None = None
+
+    @property
+    def is_acceptable(self) -> bool:
+        """Whether it was verified, and nothing is wrong."""
+        return self.not_verified is None and self.verification.is_acceptable
 
     def as_json(self) -> dict[str, Any]:
         """Return it as `synthner leaderboard review --json` prints it."""
@@ -68,7 +78,9 @@ class Reviewed:
             "answered": self.answered,
             "merged": self.merged,
             "held": self.held,
+            "not_verified": self.not_verified,
             **self.verification.as_json(),
+            "acceptable": self.is_acceptable,
         }
 
 
@@ -82,6 +94,7 @@ class ReviewOutcome:
         reviewed: Its open pull requests, the oldest first.
         built: The commit with the derived files; None where they were as they should be, or were left alone.
         left_out: Results on the leaderboard with which something is wrong, where it was built.
+        not_built: Why it could not be built; None where it could, or nobody asked for it.
     """
 
     repository: str
@@ -89,6 +102,12 @@ class ReviewOutcome:
     reviewed: tuple[Reviewed, ...]
     built: str | None
     left_out: tuple[Problem, ...]
+    not_built: str | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every pull request could be verified, and the leaderboard be built where that was asked."""
+        return self.not_built is None and all(each.not_verified is None for each in self.reviewed)
 
     def as_json(self) -> dict[str, Any]:
         """Return the outcome as `synthner leaderboard review --json` prints it."""
@@ -98,11 +117,14 @@ class ReviewOutcome:
             "pull_requests": [each.as_json() for each in self.reviewed],
             "built": self.built,
             "left_out": [problem.as_json() for problem in self.left_out],
+            "not_built": self.not_built,
         }
 
 
 def review(name: str, *, merge: bool) -> ReviewOutcome:
     """Verify every open pull request of a leaderboard, and answer each of its commits once.
+
+    One that cannot be verified, because a benchmark or its gold cannot be used, holds up no other one.
 
     Args:
         name: The leaderboard: `organisation/name`.
@@ -110,22 +132,29 @@ def review(name: str, *, merge: bool) -> ReviewOutcome:
 
     Raises:
         PublishError: If there is no such leaderboard, or the Hub refuses or fails too often.
-        DataError: If a benchmark of it cannot be used.
     """
     with quiet_client():
         repository = open_leaderboard(name)
         requests = PullRequests(repository)
         leaderboard_now(repository)  # says so where there is none
         reviewed = tuple(_review(repository, requests, each, merge=merge) for each in requests.open())
-        built, left_out = _build(repository) if merge else (None, ())
-    return ReviewOutcome(repository.name, repository.url, reviewed, built, left_out)
+        built, left_out, not_built = None, (), None
+        if merge:
+            try:
+                built, left_out = _build(repository)
+            except _StoppedError as error:
+                not_built = str(error)
+    return ReviewOutcome(repository.name, repository.url, reviewed, built, left_out, not_built)
 
 
 def _review(repository: Repository, requests: PullRequests, request: PullRequest, *, merge: bool) -> Reviewed:
     main = leaderboard_now(repository)
-    changes = _Changes.of(repository, request, main)
+    changes = Changes.of(repository, request, main)
     with TemporaryDirectory(prefix="synthner-") as folder:
-        verification = _verified(repository, main, request, changes, Path(folder))
+        try:
+            verification = _verified(repository, main, request, changes, Path(folder))
+        except _StoppedError as error:
+            return Reviewed(request, Verification((), ()), not_verified=str(error))
     held = _reason_to_hold(requests, request, verification)
     mark = f"<!-- synthner leaderboard review {request.commit} -->"
     answered = requests.comment_once(request.number, f"{mark}\n{_answer(verification, request, held)}", mark)
@@ -136,47 +165,18 @@ def _review(repository: Repository, requests: PullRequests, request: PullRequest
     return Reviewed(request, verification, answered, merged, held)
 
 
-@dataclass(frozen=True)
-class _Changes:
-    """What a pull request changes.
-
-    Attributes:
-        new: Files that are new or other than on `main`.
-        removed: Files of `main` that go.
-    """
-
-    new: Mapping[str, RemoteFile]
-    removed: tuple[str, ...]
-
-    @classmethod
-    def of(cls, repository: Repository, request: PullRequest, main: Snapshot) -> _Changes:
-        """Compare a pull request with what it was made on top of: `main` may have gone on since."""
-        start = repository.files(request.start) if request.start else {}
-        there = repository.files(request.commit)
-        return cls(
-            {
-                name: file
-                for name, file in there.items()
-                if file != start.get(name) and file != main.files.get(name)
-            },
-            tuple(name for name in start if name not in there and name in main.files),
-        )
-
-    @property
-    def names(self) -> list[str]:
-        """All files that are other than on `main`."""
-        return sorted([*self.new, *self.removed])
-
-    def merged_into(self, main: Snapshot) -> dict[str, RemoteFile]:
-        """Return the files that `main` has when this is merged."""
-        kept = {name: file for name, file in main.files.items() if name not in self.removed}
-        return {**kept, **self.new}
+class _StoppedError(Exception):
+    """A pull request cannot be verified, or the leaderboard not be built; the text says why."""
 
 
 def _verified(
-    repository: Repository, main: Snapshot, request: PullRequest, changes: _Changes, folder: Path
+    repository: Repository, main: Snapshot, request: PullRequest, changes: Changes, folder: Path
 ) -> Verification:
-    """Verify what `main` would be with a pull request."""
+    """Verify what `main` would be with a pull request.
+
+    Raises:
+        _StoppedError: If that cannot be done.
+    """
     too_large = _too_large(changes)
     if too_large or not changes.names:
         return Verification((), tuple(too_large) or (_NOTHING,))
@@ -188,7 +188,19 @@ def _verified(
     for name in changes.removed:
         (merged / name).unlink(missing_ok=True)
     copy_results(repository, request.commit, changes.new, merged)
-    return verify_apart(merged, changes.names, base)
+    try:
+        return verify_apart(merged, changes.names, base)
+    except Exception as error:  # whatever it is, the other pull requests are reviewed
+        raise _StoppedError(_in_words(error, base, merged)) from error
+
+
+def _in_words(error: Exception, *folders: Path) -> str:
+    """Say what is wrong, in one line that names no temporary folder."""
+    said = error if isinstance(error, SynthnerError) else f"{type(error).__name__}: {error}"
+    text = without_secrets(said)
+    for folder in folders:
+        text = text.replace(f"{folder}/", "")
+    return text
 
 
 _NOTHING = Problem(
@@ -196,7 +208,7 @@ _NOTHING = Problem(
 )
 
 
-def _too_large(changes: _Changes) -> list[Problem]:
+def _too_large(changes: Changes) -> list[Problem]:
     """Say what is too large to be downloaded."""
     if len(changes.names) > MOST_FILES:
         message = f"{len(changes.names):,} files are changed; at most {MOST_FILES:,} may be"
@@ -239,7 +251,7 @@ def _answer(verification: Verification, request: PullRequest, held: str | None) 
 
 
 def _merge(
-    repository: Repository, requests: PullRequests, request: PullRequest, main: Snapshot, changes: _Changes
+    repository: Repository, requests: PullRequests, request: PullRequest, main: Snapshot, changes: Changes
 ) -> str | None:
     """Merge what was verified, and nothing else; return why it was not merged, if it was not."""
     try:
@@ -261,7 +273,7 @@ def _merge(
 
 
 def _take_back(
-    repository: Repository, request: PullRequest, main: Snapshot, changes: _Changes, head: str
+    repository: Repository, request: PullRequest, main: Snapshot, changes: Changes, head: str
 ) -> bool:
     """Take back what commits have brought that were never verified; return whether there was something."""
     verified, there = repository.files(request.commit), repository.files(head)
@@ -310,14 +322,20 @@ def _build(repository: Repository) -> tuple[str | None, tuple[Problem, ...]]:
 
     Returns:
         The commit, if there is one, and what is wrong with results that are on the leaderboard.
+
+    Raises:
+        _StoppedError: If a benchmark, its gold, or the card that is there cannot be used.
     """
 
     def prepare(snapshot: Snapshot | None) -> _Built:
         there = check_leaderboard(repository, snapshot)
         with TemporaryDirectory(prefix="synthner-") as folder:
             copy_leaderboard(repository, there, Path(folder))
-            board = read_leaderboard(Path(folder))
-            write_leaderboard(Path(folder), board)
+            try:
+                board = read_leaderboard(Path(folder))
+                write_leaderboard(Path(folder), board, repository.name)
+            except DataError as error:
+                raise _StoppedError(_in_words(error, Path(folder))) from error
             files = {name: (Path(folder) / name).read_bytes() for name in DERIVED}
         return _Built(files, tuple(board.problems))
 

@@ -11,6 +11,8 @@ from threading import Lock
 from ..cards.leaderboard.selection import Board, Shown
 from ..evaluation.leaderboard.rows import LEADERBOARD, read_rows
 from ..schema.errors import SynthnerError
+from ..schema.secrecy import without_secrets
+from ..sources.hub_errors import hub_errors
 
 SECONDS_BETWEEN_LOOKS = 300
 _SECONDS_AFTER_FAILURE = 30
@@ -60,7 +62,7 @@ class LeaderboardOnHub:
             self._shown = self._read()
             self._next_look = self._clock() + SECONDS_BETWEEN_LOOKS
         except (httpx2.HTTPError, OSError, SynthnerError) as error:
-            _log.warning("%s could not be read: %s", self._repository, error)
+            _log.warning("%s could not be read: %s", self._repository, without_secrets(error))
             self._next_look = self._clock() + _SECONDS_AFTER_FAILURE
             if self._shown is not None:
                 self._shown = _of_before(self._shown)
@@ -68,10 +70,11 @@ class LeaderboardOnHub:
     def _read(self) -> Shown:
         from huggingface_hub import HfApi, hf_hub_download
 
-        revision = HfApi().dataset_info(self._repository, revision=self._branch).sha
-        if self._shown is not None and self._shown.board.revision == revision:
-            return Shown(self._shown.board)
-        path = hf_hub_download(self._repository, LEADERBOARD, repo_type="dataset", revision=revision)
+        with hub_errors("dataset", self._repository, instead="wait until it answers"):
+            revision = HfApi().dataset_info(self._repository, revision=self._branch).sha
+            if self._shown is not None and self._shown.board.revision == revision:
+                return Shown(self._shown.board)
+            path = hf_hub_download(self._repository, LEADERBOARD, repo_type="dataset", revision=revision)
         return Shown(Board(read_rows(Path(path)), revision))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import count
@@ -18,7 +19,7 @@ from ..evaluation.grid.description import ORGANIC, PREDICTIONS
 from ..evaluation.grid.repeating import find_run
 from ..evaluation.grid.results import PREDICTIONS_FILE, RESULT, read_result
 from ..evaluation.leaderboard.benchmarks import BENCHMARKS, Benchmark, Benchmarks, HubGold
-from ..evaluation.leaderboard.layout import Problem
+from ..evaluation.leaderboard.layout import Problem, problem_of_path
 from ..evaluation.leaderboard.records import (
     DATASET,
     MODEL,
@@ -37,11 +38,11 @@ from ..evaluation.leaderboard.strict_json import MOST_BYTES, canonical_json, par
 from ..evaluation.leaderboard.submitted_predictions import read_submitted
 from ..evaluation.leaderboard.verifying import Verification, verify
 from ..hub.publish import Access, Plan, PublishedOnHub, plan_commit, publish_on_hub
-from ..hub.pull_requests import PullRequests
+from ..hub.pull_requests import PullRequest, PullRequests
 from ..hub.repository import Commit, RemoteFile, Repository, Snapshot, quiet_client
 from ..schema.errors import DataError, WrongUsageError
 from ..schema.validation import nearest
-from .repository import check_leaderboard, copy_leaderboard, open_leaderboard
+from .repository import Changes, check_leaderboard, copy_leaderboard, open_leaderboard
 
 _PROBLEMS_SHOWN = 5
 _TOKEN = re.compile(r"hf_\w{20,}")
@@ -121,8 +122,10 @@ class SubmissionRelease:
     """The files of a submission beside what the leaderboard has.
 
     Attributes:
-        files: Every file, by its place.
-        results: The results that the files are of.
+        files: Every file, by its place; those of results that an open pull request brings are not among them.
+        results: All results that are submitted.
+        new: Those of them that are neither on the leaderboard nor in an open pull request.
+        opened: The addresses of open pull requests that bring results already, by the places of the records.
         title: What the pull request is called.
         verification: What was found; None where all of it is on the leaderboard already.
         benchmarks: The benchmarks of the leaderboard.
@@ -133,6 +136,8 @@ class SubmissionRelease:
 
     files: Mapping[str, Path | bytes]
     results: tuple[SubmittedResult, ...]
+    new: tuple[SubmittedResult, ...]
+    opened: Mapping[str, str]
     title: str
     verification: Verification | None
     benchmarks: Mapping[str, Benchmark]
@@ -150,19 +155,33 @@ class SubmissionOutcome:
         url: Where people see it.
         plan: What was planned.
         done: What was done; None where it was only planned.
-        is_new: Whether a pull request was opened, and not found open.
     """
 
     repository: str
     url: str
     plan: Plan[SubmissionRelease]
     done: PublishedOnHub[SubmissionRelease] | None
-    is_new: bool
+
+    @property
+    def is_new(self) -> bool:
+        """Whether a pull request was opened."""
+        return self.done is not None and self.done.commit is not None
 
     @property
     def pull_request(self) -> str | None:
-        """The address of the pull request; None where there is none."""
-        return self.done.commit.pull_request if self.done and self.done.commit else None
+        """The address of the pull request: the new one, or the first that brings what was open already."""
+        if self.done is not None and self.done.commit is not None:
+            return self.done.commit.pull_request
+        return next(iter(self.plan.release.opened.values()), None) if self.plan.is_empty else None
+
+    @property
+    def open_before(self) -> dict[str, str]:
+        """The addresses of the open pull requests that bring some of it already, with what each brings."""
+        release = self.plan.release
+        return {
+            url: _title([each for each in release.results if release.opened.get(each.path) == url])
+            for url in release.opened.values()
+        }
 
     def as_json(self) -> dict[str, Any]:
         """Return the outcome as `synthner leaderboard submit --json` prints it."""
@@ -171,13 +190,16 @@ class SubmissionOutcome:
             "repository": self.repository,
             "pull_request": self.pull_request,
             "opened": self.is_new,
-            "merged": self.plan.is_empty,
+            "merged": self.plan.is_empty and not release.opened,
             "results": [
                 {
                     "path": result.path,
                     "benchmark": result.content["benchmark"],
                     "system": result.system,
                     "f1": result.content["scores"]["micro"]["f1"],
+                    "pull_request": release.opened.get(
+                        result.path, self.pull_request if result in release.new else None
+                    ),
                 }
                 for result in release.results
             ],
@@ -217,7 +239,7 @@ Gather = Callable[[Benchmarks], Sequence[SubmittedResult]]
 
 
 def submit(to: str, gather: Gather) -> SubmissionOutcome:
-    """Submit results to a leaderboard in one pull request, unless they are in one or on the leaderboard.
+    """Submit results to a leaderboard in one pull request: those that are not in one or on the leaderboard.
 
     Args:
         to: The leaderboard: `organisation/name`.
@@ -231,17 +253,16 @@ def submit(to: str, gather: Gather) -> SubmissionOutcome:
         repository = open_leaderboard(to)
         requests = PullRequests(repository)
         requests.user()  # before anything is computed: nothing can be submitted without a token
-        finder = _Finder(requests, repository)
+        prepare = _Preparation(repository, requests, gather, Path(folder))
         done = publish_on_hub(
             repository,
-            _Preparation(repository, gather, Path(folder)),
+            prepare,
             access=Access(),
             describe=describe,
             pull_request=True,
-            find_opened=finder,
+            find_opened=lambda _: prepare.unanswered,
         )
-    is_new = done.commit is not None and not finder.was_open
-    return SubmissionOutcome(repository.name, repository.url, done.plan, done, is_new)
+    return SubmissionOutcome(repository.name, repository.url, done.plan, done)
 
 
 def plan_submission(to: str, gather: Gather) -> SubmissionOutcome:
@@ -253,25 +274,33 @@ def plan_submission(to: str, gather: Gather) -> SubmissionOutcome:
     """
     with TemporaryDirectory(prefix="synthner-") as folder, quiet_client():
         repository = open_leaderboard(to)
-        plan = plan_commit(repository, _Preparation(repository, gather, Path(folder)))
-    return SubmissionOutcome(repository.name, repository.url, plan, None, is_new=False)
+        prepare = _Preparation(repository, PullRequests(repository), gather, Path(folder))
+        plan = plan_commit(repository, prepare)
+    return SubmissionOutcome(repository.name, repository.url, plan, None)
 
 
 class _Preparation:
-    """Prepares a submission beside what the leaderboard has. Results are gathered once.
+    """Prepares a submission beside what a leaderboard and its pull requests have. Results are gathered once.
 
     Args:
         repository: The leaderboard.
+        requests: Its pull requests.
         gather: Gives the results.
         folder: For copies of the leaderboard.
+
+    Attributes:
+        unanswered: The pull request that was opened here though no answer came; None where there is none.
     """
 
-    def __init__(self, repository: Repository, gather: Gather, folder: Path) -> None:
+    def __init__(self, repository: Repository, requests: PullRequests, gather: Gather, folder: Path) -> None:
+        self.unanswered: Commit | None = None
         self._repository = repository
+        self._requests = requests
         self._gather = gather
         self._folder = folder
         self._numbers = count()
         self._results: Sequence[SubmittedResult] | None = None
+        self._open_at_first: frozenset[int] | None = None
 
     def __call__(self, snapshot: Snapshot | None) -> SubmissionRelease:
         there = check_leaderboard(self._repository, snapshot)
@@ -282,19 +311,74 @@ class _Preparation:
             self._results = self._gather(benchmarks)
             for result in self._results:
                 check_private(result.content)
-        results = tuple(_as_there(result, there.files, self._fetch(there)) for result in self._results)
-        new = [result for result in results if result.path not in there.files]
-        copy_leaderboard(self._repository, there, base, _records_of_same(new, there))
+        results = {
+            number: _as_there(result, there.files, self._fetch(there.commit))
+            for number, result in enumerate(self._results)
+        }
+        missing = {number: each for number, each in results.items() if each.path not in there.files}
+        opened = self._open_before(missing, there)
+        results |= {number: result for number, (result, _) in opened.items()}
+        unmerged = [results[number] for number in missing]
+        new = tuple(results[number] for number in missing if number not in opened)
+        copy_leaderboard(self._repository, there, base, _records_of_same(unmerged, there))
         return SubmissionRelease(
-            files={name: content for result in results for name, content in result.files().items()},
-            results=results,
-            title=_title(results),
-            verification=self._verified(new, base) if new else None,
+            files={
+                name: content
+                for number, result in results.items()
+                if number not in opened
+                for name, content in result.files().items()
+            },
+            results=tuple(results.values()),
+            new=new,
+            opened={result.path: request.url for result, request in opened.values()},
+            title=_title(new or tuple(results.values())),
+            verification=self._verified(unmerged, base) if unmerged else None,
             benchmarks=benchmarks.by_name,
         )
 
-    def _fetch(self, snapshot: Snapshot) -> Callable[[str], Path]:
-        return lambda name: self._repository.file(name, snapshot.commit)
+    def _fetch(self, commit: str) -> Callable[[str], Path]:
+        return lambda name: self._repository.file(name, commit)
+
+    def _open_before(
+        self, missing: Mapping[int, SubmittedResult], main: Snapshot
+    ) -> dict[int, tuple[SubmittedResult, PullRequest]]:
+        """Find the results that were in an open pull request before this submission sent anything.
+
+        What is found only after a try to send is our own, and the answer was lost.
+
+        Args:
+            missing: Results that are not on the leaderboard, by their numbers.
+            main: The leaderboard.
+        """
+        found = self._in_open_requests(missing, main)
+        if self._open_at_first is None:
+            self._open_at_first = frozenset(found)
+        ours = [number for number in missing if number not in self._open_at_first]
+        if ours and all(number in found for number in ours):
+            request = found[ours[0]][1]
+            self.unanswered = Commit(request.commit, request.url, request.url, f"refs/pr/{request.number}")
+        return {number: each for number, each in found.items() if number in self._open_at_first}
+
+    def _in_open_requests(
+        self, missing: Mapping[int, SubmittedResult], main: Snapshot
+    ) -> dict[int, tuple[SubmittedResult, PullRequest]]:
+        """Return the results that open pull requests bring, as the oldest of these has them.
+
+        One that changes something other than results does not count: it will not be merged.
+        """
+        found: dict[int, tuple[SubmittedResult, PullRequest]] = {}
+        for request in self._requests.open() if missing else ():
+            there = Changes.of(self._repository, request, main)
+            if any(problem_of_path(name) is not None for name in there.names):
+                continue
+            for number, result in missing.items():
+                same = _as_there(result, there.new, self._fetch(request.commit))
+                if number not in found and all(
+                    name in there.new and there.new[name].has_content(content)
+                    for name, content in same.files().items()
+                ):
+                    found[number] = same, request
+        return found
 
     def _verified(self, new: Sequence[SubmittedResult], base: Path) -> Verification:
         """Find out what the leaderboard's own check will say, and refuse what it would refuse."""
@@ -322,51 +406,11 @@ def _as_there(
     folder, size = record_folder(result.content), len(canonical_json(result.content)) + 1
     for name in sorted(there):
         if name.rpartition("/")[0] == folder and name.endswith(".json") and there[name].size == size:
-            content = parse_json(read_bytes(fetch(name), MOST_BYTES), name)
-            if isinstance(content, dict) and {**content, "date": ""} == {**result.content, "date": ""}:
-                return replace(result, content=content)
+            with suppress(DataError):  # what cannot be read is not the same
+                content = parse_json(read_bytes(fetch(name), MOST_BYTES), name)
+                if isinstance(content, dict) and {**content, "date": ""} == {**result.content, "date": ""}:
+                    return replace(result, content=content)
     return result
-
-
-class _Finder:
-    """Finds the open pull request that brings all that the leaderboard lacks.
-
-    Args:
-        requests: The pull requests of the leaderboard.
-        repository: The leaderboard.
-
-    Attributes:
-        was_open: Whether there was one when it was first looked for. One that is found later is our own:
-            the answer was lost.
-    """
-
-    def __init__(self, requests: PullRequests, repository: Repository) -> None:
-        self._requests = requests
-        self._repository = repository
-        self.was_open: bool | None = None
-
-    def __call__(self, plan: Plan[SubmissionRelease]) -> Commit | None:
-        found = self._find(plan)
-        if self.was_open is None:
-            self.was_open = found is not None
-        return found
-
-    def _find(self, plan: Plan[SubmissionRelease]) -> Commit | None:
-        on_main = plan.snapshot.files if plan.snapshot else {}
-        missing = [result for result in plan.release.results if result.path not in on_main]
-        for found in self._requests.open(plan.release.title):
-            there = self._repository.files(found.commit)
-
-            def fetch(name: str, commit: str = found.commit) -> Path:
-                return self._repository.file(name, commit)
-
-            if all(
-                name in there and there[name].has_content(content)
-                for result in missing
-                for name, content in _as_there(result, there, fetch).files().items()
-            ):
-                return Commit(found.commit, found.url, found.url, f"refs/pr/{found.number}")
-        return None
 
 
 def _title(results: Sequence[SubmittedResult]) -> str:
@@ -386,7 +430,7 @@ def describe(release: SubmissionRelease) -> str:
     lines = [
         f"- `{each.path}`: micro-F1 {each.content['scores']['micro']['f1']:.4f}, seed "
         f"{each.content['cell']['seed']}"
-        for each in release.results
+        for each in release.new
     ]
     return "\n".join([*lines, "", "Made by `synthner leaderboard submit`, which has verified it."])
 

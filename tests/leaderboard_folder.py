@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from synthner.evaluation.bootstrap import bootstrap_interval
-from synthner.evaluation.grid.data import content_hash
+from synthner.evaluation.content_hash import content_hash
 from synthner.evaluation.leaderboard.records import record_path
 from synthner.evaluation.leaderboard.strict_json import canonical_json
 from synthner.evaluation.scoring import score

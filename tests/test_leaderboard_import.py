@@ -83,7 +83,7 @@ def test_a_model_card_is_taken_over(board: LeaderboardFolder, tmp_path: Path) ->
     told = reasons(found)
     assert "Accuracy: this figure has no place in a record" in told
     assert "this is no named entity recognition" in told
-    assert "it was tested on the split `validation`" in told
+    assert "it was tested on the split `validation`, and the benchmark is the split `test`" in told
     assert told.count("no benchmark of the leaderboard has this data, config and language") == 2
     assert "it was tested on revision ffffffffffff of the data, not 0123456789ab" in told
 
@@ -227,6 +227,35 @@ def test_a_figure_that_is_none_is_skipped(board: LeaderboardFolder, tmp_path: Pa
     found = imported(board, path, MODEL)
     assert found.records == ()
     assert "`f1` is no number from 0 to 1, nor a percentage" in reasons(found)
+
+
+def test_a_figure_is_taken_for_the_split_that_the_benchmark_tests_on(tmp_path: Path) -> None:
+    board = LeaderboardFolder(tmp_path / "board")
+    gold = {"hub": "masakhane/masakhaner2", "config": "yor", "split": "validation", "revision": COMMIT}
+    board.add_benchmark("tiny-yor", "yor", gold=gold)
+    told = {}
+    for split in ("test", "validation", None):
+        dataset = {"type": gold["hub"], "name": "MasakhaNER 2", "config": "yor", "split": split}
+        result = {
+            "task": {"type": "token-classification"},
+            "dataset": {key: value for key, value in dataset.items() if value},
+            "metrics": [{"type": "f1", "value": 0.8, "name": "F1"}],
+        }
+        card = {"model-index": [{"name": "tagger", "results": [result]}]}
+        (tmp_path / "README.md").write_text(f"---\n{json.dumps(card)}\n---\n")
+        arguments = ("README.md", "-o", "board", "--model", MODEL, "--json")
+        told[split] = done("leaderboard", "import", *arguments, folder=tmp_path).json
+    assert {split: len(said["written"]) for split, said in told.items()} == {
+        "test": 0,
+        "validation": 1,
+        None: 0,
+    }
+    assert told["test"]["skipped"][0]["reason"] == (
+        "it was tested on the split `test`, and the benchmark is the split `validation`"
+    )
+    assert told[None]["skipped"][0]["reason"] == (
+        "nobody says what it was tested on, and the benchmark is the split `validation`"
+    )
 
 
 def test_the_command_imports_and_what_it_wrote_is_sound(tmp_path: Path) -> None:

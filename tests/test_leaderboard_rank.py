@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from synthner.cards.kept_text import BEGIN
 from synthner.cards.leaderboard.card import write_leaderboard
 from synthner.cards.leaderboard.page import write_page
 from synthner.evaluation.leaderboard.ranking import Leaderboard, read_leaderboard
@@ -20,7 +21,7 @@ from synthner.evaluation.leaderboard.rows import LEADERBOARD, Row, read_rows
 from synthner.evaluation.scoring import score
 from synthner.evaluation.statistics import paired_tests
 from synthner.tests.command_line import files_in
-from synthner.tests.in_process import done, synthner
+from synthner.tests.in_process import done, refused, synthner
 from synthner.tests.leaderboard_folder import LeaderboardFolder, parquet, part
 from synthner.tests.report_runs import TYPES
 
@@ -288,6 +289,7 @@ def test_the_card_keeps_what_owners_wrote_and_escapes_what_others_did(tmp_path: 
     assert "license: cc0-1.0\n" in card
     assert "Ask us anything." in card
     assert "# Names of West Africa" in card
+    assert "1 result of 1 system on 1 benchmark." in card
     assert "<b>" not in card
     assert "](https://evil" not in card
     assert written(board)["README.md"].decode() == card
@@ -308,6 +310,60 @@ def test_the_command_builds(board: LeaderboardFolder) -> None:
     ended = done("leaderboard", "build", folder=board.folder)
     assert "3 results on 1 benchmark: 1 row, 1 of them ranked." in ended.stdout
     assert set(files_in(board.folder)) >= {"README.md", LEADERBOARD}
+
+
+@pytest.mark.parametrize(
+    ("remote", "name"),
+    [
+        ("https://huggingface.co/datasets/west-africa/names", "west-africa/names"),
+        ("https://ada:hf_secret@hf.co/datasets/west-africa/names.v2.git", "west-africa/names.v2"),
+        ("git@hf.co:datasets/west-africa/names", "west-africa/names"),
+        ("https://github.com/datasets/west-africa/names", "organization/name-of-this-dataset"),
+        (None, "organization/name-of-this-dataset"),
+    ],
+    ids=["https", "with a token", "ssh", "not of the Hub", "no clone"],
+)
+def test_the_card_of_a_clone_names_the_leaderboard(
+    board: LeaderboardFolder, remote: str | None, name: str
+) -> None:
+    submit(board, "good", 0.9)
+    if remote is not None:
+        (board.folder / ".git").mkdir()
+        config = f'[core]\n\tbare = false\n[remote "origin"]\n\turl = {remote}\n\tfetch = +refs/heads/*\n'
+        (board.folder / ".git" / "config").write_text(config, encoding="utf-8")
+    done("leaderboard", "build", folder=board.folder)
+    card = (board.folder / "README.md").read_text(encoding="utf-8")
+    assert f'rows = load_dataset("{name}", split="train")' in card
+    assert "hf_secret" not in card
+
+
+def test_predictions_without_a_record_need_no_gold(board: LeaderboardFolder) -> None:
+    board.add_benchmark("tiny-swa", "swa")
+    board.submit(0.9, name="first")
+    stray = board.folder / board.submit(0.9, name="second", benchmark="tiny-swa")
+    stray.unlink()
+    (board.folder / "benchmarks" / "gold" / "tiny-swa.jsonl").unlink()
+    done("leaderboard", "build", folder=board.folder)
+    assert "1 result of 1 system" in (board.folder / "README.md").read_text(encoding="utf-8")
+
+
+def test_what_a_build_needs_is_missed_before_results_are_scored(board: LeaderboardFolder) -> None:
+    board.add_benchmark("tiny-swa", "swa")
+    board.submit(0.9, name="first")
+    board.submit(0.9, name="second", benchmark="tiny-swa")
+    # Scoring this one would end in another error.
+    gold = board.folder / "benchmarks" / "gold"
+    (gold / "tiny-yor.jsonl").write_bytes((gold / "tiny-swa.jsonl").read_bytes())
+    (gold / "tiny-swa.jsonl").unlink()
+    message = refused("leaderboard", "build", folder=board.folder)
+    assert "tiny-swa.jsonl: there is no such file" in message
+
+    (board.folder / "README.md").write_bytes(b"\xff")
+    assert "README.md: the card is not UTF-8 text" in refused("leaderboard", "build", folder=board.folder)
+    (board.folder / "README.md").write_text(BEGIN, encoding="utf-8")
+    message = refused("leaderboard", "build", folder=board.folder)
+    assert "README.md: the card has only one of the two lines" in message
+    assert not (board.folder / LEADERBOARD).exists()
 
 
 def test_a_leaderboard_without_results_can_be_built(board: LeaderboardFolder) -> None:

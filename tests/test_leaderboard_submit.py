@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -15,6 +16,8 @@ from typing import Any
 import pytest
 import yaml
 
+from synthner.cards.kept_text import BEGIN
+from synthner.evaluation.content_hash import content_hash
 from synthner.evaluation.leaderboard.records import Submission, Submitter, record_hash, record_of_run
 from synthner.evaluation.leaderboard.rows import read_rows
 from synthner.hub.loopback import Request
@@ -23,6 +26,8 @@ from synthner.tests.curation_sentences import sentences
 from synthner.tests.leaderboard_submitting import (
     BENCHMARK,
     CONFIG,
+    GOLD,
+    SPLITS,
     SYNTHETIC,
     Submitters,
     copied,
@@ -76,6 +81,7 @@ def test_three_taggers_are_submitted_reviewed_merged_and_ranked(there, leaderboa
     assert there.requests(leaderboard) == []
     assert len(there.requests(leaderboard, "merged")) == 3
     assert there.publisher.commits(leaderboard)[0] == "Build the leaderboard"
+    assert f'load_dataset("{leaderboard}", split="train")' in there.publisher.text(leaderboard, "README.md")
     rows = there.publisher.python(
         f"""
 import datasets, json
@@ -113,7 +119,7 @@ def test_a_submission_names_its_data_and_nothing_of_the_machine(there, leaderboa
     assert name == f"results/nord__tiny/{BENCHMARK}/{record_hash(record)}.json"
     [part] = record["training"]
     assert (part["hub"], part["config"], part["revision"]) == (SYNTHETIC, CONFIG, there.synthetic_commit)
-    assert record["cell"]["tagger"]["model"] == "base-model"
+    assert record["cell"]["tagger"]["model"] == "folder:base-model"
     assert str(there.evaluated.folder) not in text
     assert there.bo not in text
     assert there.files(leaderboard, "refs/pr/1") == {
@@ -153,6 +159,48 @@ def test_the_same_submission_twice_opens_one_pull_request(there, leaderboard, tm
     assert len(there.requests(leaderboard, None)) == 1
 
 
+def test_of_several_results_only_those_are_sent_that_are_not_open(there, leaderboard):
+    gold, tiny, synthetic = (
+        there.run(tagger, source)
+        for tagger, source in (("crf", "organic"), ("tiny", "organic"), ("crf", "synthetic"))
+    )
+    both = there.submitted(leaderboard, gold, tiny, *as_nord("all"))
+
+    one = there.submitted(leaderboard, tiny, *as_nord("all"))
+    planned = there.submitted(leaderboard, tiny, *as_nord("all"), "--dry-run")
+    for said in (one, planned):
+        assert (said["opened"], said["merged"], said["pull_request"]) == (False, False, both["pull_request"])
+        assert said["sent"] == []
+    shown = there.submit(leaderboard, tiny, *as_nord("all")).stdout
+    assert f"It is open already: {both['pull_request']}\nnord/all: 1 result on {BENCHMARK}" in shown
+    assert "nothing was sent" in shown
+    more = there.submitted(leaderboard, gold, synthetic, *as_nord("all"))
+
+    assert more["opened"] is True
+    assert [each["pull_request"] for each in more["results"]] == [both["pull_request"], more["pull_request"]]
+    assert set(more["sent"]).isdisjoint(both["sent"])
+    assert [each.title for each in there.requests(leaderboard)] == [
+        f"nord/all: 1 result on {BENCHMARK}",
+        f"nord/all: 2 results on {BENCHMARK}",
+    ]
+    reviewed = there.reviewed(leaderboard, "--merge")["pull_requests"]
+    assert [each["merged"] for each in reviewed] == [True, True]
+    assert {*both["sent"], *more["sent"]} < there.files(leaderboard)
+
+
+def test_a_pull_request_that_changes_more_than_results_is_no_submission(there, leaderboard):
+    run = there.run("crf", "organic")
+    first = there.submitted(leaderboard, run, *as_nord("crf"))
+    there.propose(leaderboard, {"README.md": b"# Ours is the best"}, revision="refs/pr/1")
+
+    second = there.submitted(leaderboard, run, *as_nord("crf"))
+
+    assert second["opened"] is True
+    assert second["sent"] == first["sent"]
+    reviewed = there.reviewed(leaderboard, "--merge")["pull_requests"]
+    assert [each["merged"] for each in reviewed] == [False, True]
+
+
 def test_a_tampered_pull_request_is_answered_once_and_stays_open(there, leaderboard):
     run = there.run("crf", "organic")
     forged = record_of_run(run, BENCHMARK, Submission("model", Submitter("nord", "forged"), "2026-04-01"))
@@ -189,6 +237,66 @@ def test_a_tampered_pull_request_is_answered_once_and_stays_open(there, leaderbo
     assert len(there.comments(leaderboard, proposed.pr_num)) == 2
     assert [each.num for each in there.requests(leaderboard)] == [proposed.pr_num]
     assert not {"setup.py", path} & there.files(leaderboard)
+
+
+def test_a_pull_request_that_cannot_be_verified_holds_up_no_other_one(there, leaderboard):
+    run = there.run("crf", "organic")
+    benchmark = yaml.safe_load(there.publisher.text(leaderboard, f"benchmarks/{BENCHMARK}.yaml", "main"))
+    broken = yaml.safe_dump({**benchmark, "sha256": "0" * 64}, allow_unicode=True)
+    there.publisher.by_others(leaderboard, {"benchmarks/broken.yaml": broken})
+    files = named(record_of_run(run, "broken", Submission("model", Submitter("nord", "crf"), "2026-04-01")))
+    [path] = files
+    files[path.replace(".json", ".parquet")] = (run / "predictions.parquet").read_bytes()
+    stuck = there.propose(leaderboard, files)
+    there.submitted(leaderboard, run, *as_nord("crf"))
+
+    ended = there.publisher.synthner("leaderboard", "review", "--repo", leaderboard, "--merge", "--json")
+
+    assert (ended.status, ended.stderr) == (1, "")
+    first, second = ended.json["pull_requests"]
+    assert (first["acceptable"], first["answered"], first["merged"]) == (False, False, False)
+    assert "gold is not what it was when the benchmark was made" in first["not_verified"]
+    assert "benchmarks/broken.yaml" in first["not_verified"]
+    assert tempfile.gettempdir() not in first["not_verified"]
+    assert (second["merged"], second["not_verified"]) == (True, None)
+    assert ended.json["built"]
+    assert there.comments(leaderboard, stuck.pr_num) == []
+    told = there.publisher.synthner("leaderboard", "review", "--repo", leaderboard)
+    assert told.status == 1
+    assert "could not be verified, and was not answered: benchmarks/broken.yaml: gold is not" in told.stdout
+
+    mended = there.publisher.by_others(
+        leaderboard, {"benchmarks/broken.yaml": yaml.safe_dump(benchmark, allow_unicode=True)}
+    )
+    assert mended
+    [said] = there.reviewed(leaderboard)["pull_requests"]
+    assert (said["answered"], said["acceptable"]) == (True, True)
+
+
+def test_a_leaderboard_that_cannot_be_built_is_said_beside_what_was_reviewed(there, leaderboard):
+    there.submitted(leaderboard, there.run("crf", "organic"), *as_nord("crf"))
+    there.reviewed(leaderboard, "--merge")
+    there.publisher.by_others(leaderboard, {f"benchmarks/{BENCHMARK}.yaml": "no benchmark"})
+    there.propose(leaderboard, {"setup.py": b"raise SystemExit('run')"})
+
+    ended = there.publisher.synthner("leaderboard", "review", "--repo", leaderboard, "--merge", "--json")
+
+    assert (ended.status, ended.stderr) == (1, "")
+    [said] = ended.json["pull_requests"]
+    assert f"benchmarks/{BENCHMARK}.yaml" in said["not_verified"]
+    assert ended.json["not_built"].startswith(f"benchmarks/{BENCHMARK}.yaml")
+    assert ended.json["built"] is None
+
+
+def test_a_card_that_cannot_be_written_anew_is_named(there, leaderboard):
+    there.submitted(leaderboard, there.run("crf", "organic"), *as_nord("crf"))
+    there.publisher.by_others(leaderboard, {"README.md": f"{BEGIN}\nand no end"})
+
+    ended = there.publisher.synthner("leaderboard", "review", "--repo", leaderboard, "--merge", "--json")
+
+    assert (ended.status, ended.stderr) == (1, "")
+    assert [each["merged"] for each in ended.json["pull_requests"]] == [True]
+    assert ended.json["not_built"].startswith("README.md: the card has only one of the two lines")
 
 
 def test_nobody_takes_a_result_of_others_off_the_leaderboard(there, leaderboard, tmp_path):
@@ -453,6 +561,7 @@ def test_a_model_that_synthner_has_pushed_is_tested_where_it_is(there, leaderboa
     record = there.record(leaderboard, name, "refs/pr/1")
     assert record["model"]["id"] == model
     assert record["model"]["revision"] == there.publisher.api.model_info(model).sha
+    assert record["cell"]["tagger"]["model"] == "folder:base-model"
     result = json.loads((run / "result.json").read_text(encoding="utf-8"))
     assert record["scores"]["micro"] == result["scores"]["micro"]
     assert record["training"][0]["sha256"] == result["data"]["train"][0]["sha256"]
@@ -545,6 +654,21 @@ def test_a_dataset_with_test_sentences_is_refused_before_taggers_are_trained(
 
     assert "3 of 20 test sentences are in this data" in refusal
     assert dataset in refusal
+
+
+def test_a_benchmark_of_another_split_takes_no_result_on_test_and_trains_nothing(there, repository):
+    gold = {"hub": GOLD, "config": "default", "split": "validation", "revision": there.gold_commit}
+    validation = sentences(SPLITS["validation"], name="validation")
+    leaderboard = there.begin(repository, gold=gold, sha256=content_hash(tuple(validation)))
+
+    run = there.not_submitted(leaderboard, there.run("crf", "organic"), *as_nord("crf"))
+    assert "of other gold than any benchmark" in run
+
+    # It is said before the dataset, which has no such config, is looked at.
+    arguments = ["--dataset", SYNTHETIC, "--config", "none", "--benchmark", BENCHMARK, *as_nord("small")]
+    refusal = there.not_submitted(leaderboard, *arguments)
+    assert "the benchmark tests on the split `validation`" in refusal
+    assert "Run `synthner evaluate` with a release of your own" in refusal
 
 
 def test_a_leaderboard_to_start_from_is_one(there, tmp_path):

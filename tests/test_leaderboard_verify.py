@@ -35,6 +35,7 @@ from synthner.evaluation.leaderboard.submitted_predictions import PredictionsRea
 from synthner.evaluation.leaderboard.verifying import Verification, verify
 from synthner.evaluation.scoring import score
 from synthner.leaderboard.apart import verify_apart
+from synthner.leaderboard.submission import check_private
 from synthner.schema.errors import DataError
 from synthner.schema.validation import json_schema
 from synthner.tests.command_line import files_in
@@ -778,6 +779,37 @@ def test_a_record_names_no_sentences_that_were_not_learned(tmp_path: Path) -> No
             record = record_of_run(run, "tiny-en", submission)
             learned[recipe] = [each["role"] for each in record["training"]]
     assert learned == {"adapted": ["gold", "source"], "gold only": ["gold"]}
+
+
+@pytest.mark.parametrize(
+    ("model", "revision", "named"),
+    [
+        ("/home/ada/models/xlmr", f"sha256:{'0' * 64}", "folder:xlmr"),
+        ("~/models/xlmr", None, "folder:xlmr"),
+        ("../models/xlmr", None, "folder:xlmr"),
+        ("models/xlmr", f"sha256:{'0' * 64}", "folder:models/xlmr"),
+        ("xlmr", f"sha256:{'0' * 64}", "folder:xlmr"),
+        ("FacebookAI/xlm-roberta-base", "0" * 40, "FacebookAI/xlm-roberta-base"),
+        ("models/xlmr", None, "models/xlmr"),
+    ],
+    ids=["absolute", "home", "above", "relative", "beside", "on the Hub", "of an earlier version"],
+)
+def test_a_record_does_not_name_a_folder_as_if_it_were_on_the_hub(
+    tmp_path: Path, model: str, revision: str | None, named: str
+) -> None:
+    release = write_grid(tmp_path / "release", {"sources": {"organic": "gold"}, "sizes": [10], "seeds": 1})
+    run_here(release)
+    [path] = (release.parent / "runs").glob("*/result.json")
+    result = json.loads(path.read_text())
+    cell = {**result["cell"], "tagger": {**result["cell"]["tagger"], "kind": "encoder", "model": model}}
+    path.write_text(json.dumps({**result, "cell": cell, "model_revision": revision}))
+
+    record = record_of_run(
+        path.parent, "tiny-en", Submission("model", Submitter("ada", "ours"), "2026-04-01")
+    )
+
+    assert record["cell"]["tagger"]["model"] == named
+    check_private(record)
 
 
 def test_a_record_knows_every_setting_of_an_evaluation() -> None:

@@ -19,7 +19,7 @@ from ...schema.languages import language
 from ...sources.files import write_atomically
 from ..front_matter import one_line
 from ..kept_text import kept_text
-from ..markdown import Markdown, cell, code, count, table
+from ..markdown import Markdown, cell, code, count, fenced, table
 from ..money import money
 from ..rendering import rendered_card, template
 
@@ -30,6 +30,7 @@ CONFIG = "leaderboard"
 
 _NONE = Markdown("–")
 _DEFAULT_TITLE = "NER leaderboard"
+_UNKNOWN_REPOSITORY = "organization/name-of-this-dataset"
 _HEADER = ("Rank", "System", "Kind", "Setting", "Source", "Tagger", "Size", "F1", "Seeds", "Gold", "Cost")
 
 
@@ -52,45 +53,51 @@ class _Scope:
     reported: Markdown
 
 
-def write_leaderboard(folder: Path, board: Leaderboard) -> None:
+def write_leaderboard(folder: Path, board: Leaderboard, repository: str | None = None) -> None:
     """Write `leaderboard.parquet` and `README.md` of a leaderboard. The same rows give the same bytes.
 
     Text of the card outside its generated part is kept, and so are metadata keys that are not generated.
 
+    Args:
+        folder: Where to.
+        board: The leaderboard.
+        repository: Its name on the Hub, which the card loads it by; None where nobody knows.
+
     Raises:
         DataError: If the card is there and its marks or metadata are broken, or a file cannot be written.
     """
+    existing, where = _existing_card(folder), str(folder / CARD)
+    metadata = _front_matter(board, existing, where)
+    body = _body(board, metadata, repository or _UNKNOWN_REPOSITORY)
+    card = rendered_card(metadata, body, existing, where)
+    write_rows(folder / LEADERBOARD, board.rows)
+    with write_atomically(folder / CARD) as stream:
+        stream.write(card)
+
+
+def check_leaderboard_files(folder: Path) -> None:
+    """Make sure that the derived files can take the place of those that are there: before results are scored.
+
+    Raises:
+        DataError: As `write_leaderboard` does.
+    """
+    kept_text(_existing_card(folder), str(folder / CARD))
+
+
+def _existing_card(folder: Path) -> str | None:
     path = folder / CARD
     if path.is_symlink() or (folder / LEADERBOARD).is_symlink():
         raise DataError("a derived file is a link: it would be written elsewhere", where=str(folder))
     try:
-        existing = path.read_bytes().decode("utf-8") if path.exists() else None
+        return path.read_bytes().decode("utf-8") if path.exists() else None
     except UnicodeDecodeError as error:
         raise DataError("the card is not UTF-8 text", where=str(path), hint="Mend or remove it.") from error
-    card = render_leaderboard_card(board, existing)
-    write_rows(folder / LEADERBOARD, board.rows)
-    with write_atomically(path) as stream:
-        stream.write(card)
 
 
-def render_leaderboard_card(board: Leaderboard, existing: str | None = None) -> str:
-    """Render the card of a leaderboard.
-
-    Args:
-        board: The leaderboard.
-        existing: The card as it is now.
-
-    Raises:
-        DataError: If the existing card's front matter or marks are broken.
-    """
-    metadata = leaderboard_front_matter(board, existing)
-    return rendered_card(metadata, _body(board, metadata), existing)
-
-
-def leaderboard_front_matter(board: Leaderboard, existing: str | None) -> dict[str, Any]:
+def _front_matter(board: Leaderboard, existing: str | None, where: str) -> dict[str, Any]:
     """Return the keys of the card's metadata, in the order in which they are written."""
     tags = sorted({language(each.language).tag.partition("-")[0] for each in board.benchmarks.values()})
-    title = kept_text(existing).metadata.get("pretty_name")
+    title = kept_text(existing, where).metadata.get("pretty_name")
     return {
         "pretty_name": one_line(title) if isinstance(title, str) and title.strip() else _DEFAULT_TITLE,
         "language": tags,
@@ -105,11 +112,12 @@ def leaderboard_front_matter(board: Leaderboard, existing: str | None) -> dict[s
     }
 
 
-def _body(board: Leaderboard, metadata: Mapping[str, Any]) -> str:
-    filters = {"cell": cell, "code": code, "count": count}
+def _body(board: Leaderboard, metadata: Mapping[str, Any], repository: str) -> str:
+    filters = {"cell": cell, "code": code, "count": count, "fenced": fenced}
     scopes = dict.fromkeys((row.scope, row.benchmark) for row in board.rows)
     return template("leaderboard_card.md.jinja", filters).render(
         title=metadata["pretty_name"],
+        repository=repository,
         results=board.results,
         systems=len({(row.organization, row.system) for row in board.rows}),
         benchmarks=board.benchmarks,

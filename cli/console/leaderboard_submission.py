@@ -27,15 +27,18 @@ def say_how_types_were_read(types: Mapping[str, str | None]) -> None:
 def print_submission(outcome: SubmissionOutcome) -> None:
     """Say what was submitted where."""
     plan, release = outcome.plan, outcome.plan.release
+    for url, title in outcome.open_before.items():
+        say(f"It is open already: {url}\n{title}\n")
     if plan.is_empty:
-        say(f"Nothing to submit: {outcome.repository} has {_all_of(len(release.results))} already.")
+        if release.opened:
+            say("Nothing else to submit, and nothing was sent.")
+        else:
+            say(f"Nothing to submit: {outcome.repository} has {_all_of(len(release.results))} already.")
         return
     if outcome.done is None:
         say(f"Would open a pull request on {outcome.repository}: {release.title}\n")
-    elif outcome.is_new:
-        say(f"Opened {outcome.pull_request}\n{release.title}\n")
     else:
-        say(f"It is open already: {outcome.pull_request}\n{release.title}\n")
+        say(f"Opened {outcome.pull_request}\n{release.title}\n")
     for name in sorted(plan.sent):
         say(f"  + {name}")
     for result in release.verification.results if release.verification else ():
@@ -53,16 +56,24 @@ def _all_of(number: int) -> str:
 
 def print_review(outcome: ReviewOutcome) -> None:
     """Say what became of each pull request."""
+    from ...evaluation.leaderboard.layout import shown
+
     say(f"{counted(len(outcome.reviewed), 'open pull request')} on {outcome.repository}.")
     for each in outcome.reviewed:
         say(f"  {each.request.url}: {_became(each)}")
     for problem in outcome.left_out:
         say(f"Left out: {problem.path}: {problem.message}")
+    if outcome.not_built is not None:
+        say(f"The leaderboard could not be built: {shown(outcome.not_built)}", err=True)
     if outcome.built:
         say(f"The leaderboard was built anew (commit {outcome.built[:12]}).")
 
 
 def _became(reviewed: Reviewed) -> str:
+    from ...evaluation.leaderboard.layout import shown
+
+    if reviewed.not_verified is not None:
+        return f"could not be verified, and was not answered: {shown(reviewed.not_verified)}"
     if reviewed.merged:
         return "right, and merged"
     if not reviewed.verification.is_acceptable:

@@ -19,6 +19,7 @@ from .description import (
     ADDED_TO_GOLD,
     CRF,
     ENCODER,
+    ENCODER_RECIPE,
     FINE_TUNED,
     GOLD_AND_SYNTHETIC,
     MULTILINGUAL,
@@ -354,8 +355,8 @@ def cell_id(cell: Cell, sentences: CellData, data: GridData, *, is_model_known: 
     }
     if cell.setting == GOLD_AND_SYNTHETIC and cell.tagger.kind == CRF:
         decisive["recipes"] = RECIPES
-    if cell.tagger.kind == ENCODER and sentences.validation:
-        # By default it was micro-F1 that chose an epoch.
+    if sentences.validation and _chooses_epoch_by_loss(cell.tagger):
+        # In earlier results of the same recipes it was micro-F1 that chose.
         decisive["best_epoch_by"] = "loss"
     if any(part.probabilities_hash for part in sentences.train):
         decisive["probabilities"] = [part.probabilities_hash for part in sentences.train]
@@ -365,6 +366,17 @@ def cell_id(cell: Cell, sentences: CellData, data: GridData, *, is_model_known: 
         decisive["translate_test"] = way_of(language_of(cell, data.grid), data).decisive()
     text = json.dumps(decisive, ensure_ascii=False, sort_keys=True)
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:24]
+
+
+def _chooses_epoch_by_loss(tagger: GridTagger) -> bool:
+    if tagger.kind != ENCODER:
+        return False
+    from ..encoder.settings import LOSS, settings_by_recipe
+
+    settings = settings_by_recipe(
+        tagger.recipe or ENCODER_RECIPE, tagger.model or "", changes=tagger.settings
+    )
+    return settings.best_epoch_by == LOSS and settings.iterations is None
 
 
 def tests_invariance(cell: Cell) -> bool:

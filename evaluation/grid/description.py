@@ -49,6 +49,9 @@ SEEDS = 5
 CRF = "crf"
 ENCODER = "encoder"
 
+ENCODER_RECIPE = "paper"
+"""The recipe of an encoder for which none is named."""
+
 STATISTICAL = "statistical"
 """The aligner that needs no model."""
 

@@ -19,6 +19,7 @@ from .cells import Cell, CellData
 from .data import GridData
 from .description import (
     ENCODER,
+    ENCODER_RECIPE,
     FINE_TUNED,
     GOLD_AND_SYNTHETIC,
     SYNTHETIC_THEN_GOLD,
@@ -31,9 +32,6 @@ from .parts import Part
 if TYPE_CHECKING:
     from ..encoder.settings import EncoderSettings
     from ..encoder.tagger import EncoderTagger
-
-RECIPE = "paper"
-"""The recipe of an encoder for which none is named."""
 
 MODELS = "models"
 
@@ -91,7 +89,9 @@ def fine_tuned(
 def _settings(tagger: GridTagger, seed: int) -> EncoderSettings:
     from ..encoder.settings import settings_by_recipe
 
-    return settings_by_recipe(tagger.recipe or RECIPE, tagger.model or "", changes=tagger.settings, seed=seed)
+    return settings_by_recipe(
+        tagger.recipe or ENCODER_RECIPE, tagger.model or "", changes=tagger.settings, seed=seed
+    )
 
 
 def _train(

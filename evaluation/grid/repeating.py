@@ -227,6 +227,12 @@ def _planned_again(run: Run, data: GridData) -> PlannedCell:
         content = data.models.content(cell.tagger)
         if "model_revision" in run.result and content is not None and content != run.result["model_revision"]:
             changed.append(f"{cell.tagger.model} (the model that it began with)")
+        if not changed and _chose_epoch_by_f1_alone(run.result):
+            raise DataError(
+                "this run is of an earlier version, in which micro-F1 alone could choose the best epoch",
+                where=str(run.folder),
+                hint="Run `synthner evaluate` again, and push the new cell.",
+            )
         changed = changed or ["the release's seed, gold's types or the names in gold train"]
         raise DataError(
             f"the data is not what this run learned or was tested on. Changed: {'; '.join(changed)}",
@@ -235,6 +241,11 @@ def _planned_again(run: Run, data: GridData) -> PlannedCell:
             "back.",
         )
     return PlannedCell(run.id, cell)
+
+
+def _chose_epoch_by_f1_alone(result: Mapping[str, Any]) -> bool:
+    training = result["training"]
+    return bool(training["validation_f1"]) and "validation_loss" not in training
 
 
 def _check_described(cell: Cell, data: GridData, run: Run) -> None:

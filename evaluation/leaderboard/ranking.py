@@ -106,7 +106,12 @@ def read_leaderboard(folder: Path, *, mirror: Path | None = None) -> Leaderboard
 
 def _read_gold(paths: Sequence[str], benchmarks: Benchmarks) -> None:
     """Read gold that predictions will be scored on: what is wrong with it is said before minutes of work."""
-    tested = {path.split("/")[2] for path in paths if path.endswith(".parquet") and path.count("/") == 3}
+    records = {path.removesuffix(".json") for path in paths if path.endswith(".json")}
+    tested = {
+        path.split("/")[2]
+        for path in paths
+        if path.endswith(".parquet") and path.count("/") == 3 and path.removesuffix(".parquet") in records
+    }
     for name in sorted(tested & benchmarks.by_name.keys()):
         benchmarks.test_set(name)
 
