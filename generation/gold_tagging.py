@@ -47,6 +47,11 @@ class TaggedGold:
     without_answer: Mapping[str, int]
     mentions_lost: Mapping[str, int]
 
+    @property
+    def is_answered(self) -> bool:
+        """Whether there is a readable answer for one sentence at least."""
+        return sum(self.without_answer.values()) < len(self.examples)
+
     def as_json(self) -> dict[str, Any]:
         """Return the figures as `--json` prints them."""
         return {

@@ -12,10 +12,12 @@ from typing import Any
 
 from ..schema.errors import DataError
 from ..schema.iob2 import OUTSIDE, Mention, mentions
-from ..sources.files import open_text_lines, write_atomically
-from ..sources.readers import read_sentences
+from ..sources.conll import DOCSTART
+from ..sources.files import CHUNK, open_bytes, text_lines, write_atomically
+from ..sources.readers import read_sentences, recognise_format
 from ..sources.report import Report
 from ..sources.sentences import MISSING_TAG, Sentence, is_label
+from ..sources.unlabelled_text import tell_conll_from_text
 from .alignments import check_range, read_alignments
 from .methods import Projector
 from .outcome import Alignment, ParallelSentence, Projection
@@ -147,9 +149,10 @@ def project_files(
         advance: Is told now and then how many sentences are done.
 
     Raises:
-        DataError: If a file cannot be read or written, a sentence is empty, a source word holds a space, the
-            files have not as many sentences, an alignment names a word that is not there, or a tagger that
-            scores by types knows none of the source's.
+        DataError: If a file cannot be read or written, a sentence is empty, a source word holds a space, a
+            target word begins with `-DOCSTART-`, the target is no plain text, the files have not as many
+            sentences, an alignment names a word that is not there, or a tagger that scores by types knows
+            none of the source's.
     """
     start = time.perf_counter()
     outcome = ProjectOutcome()
@@ -242,7 +245,14 @@ def _check_none_left_out(report: Report) -> None:
 
 
 def _read_target(path: Path) -> Iterator[tuple[int, list[str]]]:
-    with open_text_lines(path) as lines:
+    with open_bytes(path) as stream:
+        # By its content: plain text may have any name.
+        format_ = recognise_format(Path(), stream.peek(CHUNK))
+        if format_ != "conll":
+            raise _not_plain_text(path, format_)
+        is_conll, lines = tell_conll_from_text(text_lines(stream, path), path)
+        if is_conll:
+            raise _not_plain_text(path, "CoNLL, words with their labels")
         for number, line in lines:
             words = line.split()
             if not words:
@@ -251,7 +261,23 @@ def _read_target(path: Path) -> Iterator[tuple[int, list[str]]]:
                     where=f"{path}:{number}",
                     hint="Leave it out, and the source sentence and the alignments that belong to it.",
                 )
+            if DOCSTART in line and any(word.startswith(DOCSTART) for word in words):
+                raise DataError(
+                    f"a word begins with `{DOCSTART}`: in the labelled file it would be read as where a "
+                    "document begins, and not as a word",
+                    where=f"{path}:{number}",
+                    hint="If the line is no sentence, leave it out, and the alignments that belong to it. If "
+                    "it is one, write the word otherwise.",
+                )
             yield number, words
+
+
+def _not_plain_text(path: Path, format_: str) -> DataError:
+    return DataError(
+        f"this is {format_}, and the target is plain text: a sentence a line, its words apart by spaces",
+        where=str(path),
+        hint="Write the words of each sentence on one line, without labels.",
+    )
 
 
 def _check_source(sentence: Sentence, path: Path, known: set[str], report: Report) -> None:

@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.util import find_spec
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
-from ..schema.errors import DataError, WrongUsageError, on_one_line
+from ..schema.errors import DataError, WrongUsageError
+from ..schema.secrecy import without_secrets
 from ..sources.files import file_hash
 from ..sources.model_downloads import downloaded_model
 
@@ -165,6 +166,16 @@ def no_folder(name: str, folder: Path | str) -> DataError | None:
     return None
 
 
+def name_without_folder(name: str) -> str:
+    """Return a model's name as it is published: of a path on this machine, only the last part.
+
+    Any other name stays: it may be an id of the Hub, or what a server calls its model.
+    """
+    if PurePath(name).is_absolute() or name.startswith((".", "~")):
+        return PurePath(name).name or name
+    return name
+
+
 def is_converted(folder: Path) -> bool:
     """Say whether a folder holds a model that was converted for CTranslate2."""
     return (folder / _CONVERTED).is_file() and any(any(folder.glob(name)) for name in VOCABULARIES)
@@ -257,7 +268,7 @@ def loading(model: str, hint: str = "Is it complete, and of the kind that is nee
                 hint=hint,
             ) from error
         raise DataError(
-            f"the model cannot be loaded: {on_one_line(error)}", where=model, hint=hint
+            f"the model cannot be loaded: {without_secrets(error)}", where=model, hint=hint
         ) from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 
 _SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_OIDC_ID_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
 # What is shorter is no secret, and may be part of any word.
@@ -33,5 +34,7 @@ def _own_secrets() -> list[str]:
 
     known = {part for name in _SECRETS for part in os.environ.get(name, "").split()}
     if not os.environ.get("HF_OIDC_RESOURCE"):
-        known.add(get_token() or "")
+        # Where the token cannot be read, nobody has sent it, and the error that is told is another one.
+        with suppress(OSError, UnicodeDecodeError):
+            known.add(get_token() or "")
     return sorted((secret for secret in known if len(secret) >= _SHORTEST_SECRET), key=len, reverse=True)

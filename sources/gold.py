@@ -184,14 +184,16 @@ def _open_hub(source: GoldSource, known: Corpus | None, language_code: str) -> _
     def reader(split: str) -> Callable[[Report], Iterator[Sentence]]:
         return lambda report: data.sentences(split, tag_names, report)
 
+    # Where a folder on this machine is, is nobody's business.
+    is_folder = Path(name).is_dir()
     return _Opened(
         splits={split: reader(split) for split in data.splits},
         names={split: data.where(split) for split in data.splits},
-        title=known.title if known else name,
+        title=known.title if known else Path(name).resolve().name if is_folder else name,
         revision=data.revision,
         license=known.license if known else data.license,
         known=known,
-        hub=name,
+        hub=None if is_folder else name,
     )
 
 

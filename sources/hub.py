@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
+from json import JSONDecodeError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,12 +107,17 @@ def read_hub(name: str, *, config: str | None = None, revision: str | None = Non
             cache = Path(settings_of_datasets.HF_DATASETS_CACHE) / "folders" / commit.removeprefix("sha256:")
             loaded = datasets.load_dataset(name, config, cache_dir=str(cache))
         else:
-            commit, license_ = _resolve(name, revision)
-            # The parquet copy has no card that names configs: each is a folder.
-            chosen: dict[str, Any] = (
-                {"data_dir": config} if revision == PARQUET_REVISION else {"name": config}
-            )
-            loaded = datasets.load_dataset(name, revision=commit or revision, **chosen)
+            with hub_errors("dataset", where, instead="give `files`"):
+                commit, license_ = _resolve(name, revision)
+                # The parquet copy has no card that names configs: each is a folder.
+                chosen: dict[str, Any] = (
+                    {"data_dir": config} if revision == PARQUET_REVISION else {"name": config}
+                )
+                try:
+                    loaded = datasets.load_dataset(name, revision=commit or revision, **chosen)
+                except JSONDecodeError as error:
+                    # Who answered before is the Hub: this is one of the files.
+                    raise DataError(f"a file of the dataset is no JSON: {error}", where=where) from error
     splits = {
         ours: loaded[theirs]
         for ours, names in SPLIT_NAMES.items()
@@ -155,12 +161,11 @@ def _content_hash(folder: Path) -> str:
 
 @contextmanager
 def _dataset_errors(where: str) -> Iterator[None]:
-    """Turn what `datasets` and the Hub's client raise into errors that say what to do."""
+    """Turn what `datasets` raises into errors that say what to do."""
     from datasets.exceptions import DatasetNotFoundError, DatasetsError
 
     try:
-        with hub_errors("dataset", where, instead="give `files`"):
-            yield
+        yield
     except DatasetNotFoundError as error:
         # `datasets` keeps no more than a text of what the Hub answered.
         answer = gated_on_the_hub if "is a gated dataset" in str(error) else unknown_to_the_hub

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from json import JSONDecodeError
 from typing import TYPE_CHECKING, Literal
 
 from ..schema.errors import DataError
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 Kind = Literal["dataset", "model"]
 
 _LOG_IN = "log in with `hf auth login`"
+
+# With these statuses a network or a proxy asks for a login; where the Hub means them, it sends no page.
+_WANTS_A_LOGIN = (401, 403, 404, 407, 511)
 
 
 @contextmanager
@@ -29,7 +33,8 @@ def hub_errors(kind: Kind, where: str, *, instead: str) -> Iterator[None]:
         instead: What to do where the Hub is out of reach, and not only for now.
 
     Raises:
-        DataError: If the Hub does not have it, does not give it away, refuses, or cannot be reached.
+        DataError: If the Hub does not have it, does not give it away, refuses, or cannot be reached, or
+            something else answers in its place.
     """
     import httpx2
     from huggingface_hub.errors import (
@@ -61,11 +66,15 @@ def hub_errors(kind: Kind, where: str, *, instead: str) -> Iterator[None]:
             hint="Write the path of a folder, or `organisation/name`.",
         ) from error
     except HfHubHTTPError as error:
-        raise _refused(kind, where, error) from error
+        raise _refused(kind, where, error, instead) from error
+    except JSONDecodeError as error:
+        raise _not_the_hub(where, f"sends {_kind_of(error.doc)} instead of JSON", instead) from error
+    except httpx2.TooManyRedirects as error:
+        raise _not_the_hub(where, "redirects without end", instead) from error
     except out_of_reach as error:
         if isinstance(error.__cause__, HfHubHTTPError):
             # The client names an answer of the Hub a file that is not here.
-            raise _refused(kind, where, error.__cause__) from error
+            raise _refused(kind, where, error.__cause__, instead) from error
         raise DataError(
             f"the Hub cannot be reached, and the {kind} is not in the cache: {without_secrets(error)}",
             where=where,
@@ -91,9 +100,28 @@ def unknown_to_the_hub(kind: Kind, where: str) -> DataError:
     )
 
 
-def _refused(kind: Kind, where: str, error: HfHubHTTPError) -> DataError:
+def _not_the_hub(where: str, does: str, instead: str) -> DataError:
+    """Return the error of an answer that the Hub does not give, for example a network's page to log in."""
+    return DataError(
+        f"what answers in the Hub's place {does}",
+        where=where,
+        hint="A network or a proxy may want a login: open a page in a browser, and check HTTPS_PROXY. Where "
+        "HF_ENDPOINT is set, it must be the address of a Hub. With HF_HUB_OFFLINE=1 what is in the cache is "
+        f"read; else {instead}.",
+    )
+
+
+def _kind_of(text: str) -> str:
+    if not text.strip():
+        return "nothing"
+    return "a page of HTML" if text.lstrip("\ufeff \r\n\t").startswith("<") else "another text"
+
+
+def _refused(kind: Kind, where: str, error: HfHubHTTPError, instead: str) -> DataError:
     """Return the error of what the Hub answered instead of giving what was asked for."""
     status = error.response.status_code
+    if status in _WANTS_A_LOGIN and "html" in error.response.headers.get("content-type", ""):
+        return _not_the_hub(where, f"sends a page of HTML instead of JSON, with status {status}", instead)
     said = without_secrets(error.server_message or error)
     if status in (401, 403):
         return DataError(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-from ..schema.errors import DataError, on_one_line
+from ..schema.errors import DataError
+from ..schema.secrecy import without_secrets
 
 _SECONDS_TO_ANSWER = 10.0
 
@@ -42,7 +43,7 @@ def _no_connection(address: str, error: Exception) -> DataError:
             "`export RAY_AUTH_MODE=token`, and run again.",
         )
     return DataError(
-        f"there is no Ray cluster to connect to: {on_one_line(error)}",
+        f"there is no Ray cluster to connect to: {without_secrets(error)}",
         where=address,
         hint="Start one with `ray start --head`, or name the address of its head.",
     )

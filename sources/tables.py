@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ..schema.errors import DataError
+from ..schema.secrecy import without_secrets
 from .files import CHUNK
 from .report import Report
 from .rows import ID_COLUMNS, TAG_COLUMNS, TOKEN_COLUMNS, RowReader, first_present
@@ -210,5 +211,7 @@ def _arrow_errors(path: Path, name: str) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise DataError(
-            f"the {name} file cannot be read: {error}", where=str(path), hint="Download or write it again."
+            f"the {name} file cannot be read: {without_secrets(error)}",
+            where=str(path),
+            hint="Download or write it again.",
         ) from error

@@ -12,10 +12,12 @@ from typing import Any
 import jsonschema
 import pytest
 import torch
+from pyarrow.parquet import read_table
 from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer, LlamaForCausalLM
 
 from synthner.builders.build import build
+from synthner.cards.dataset_card import write_card
 from synthner.generation.calls import Call, Reply
 from synthner.generation.engines.completion import read_completion
 from synthner.generation.engines.local import PLAIN_TEMPLATE
@@ -86,6 +88,22 @@ def test_structured_output_makes_datapoints_of_any_model(tmp_path, byte_level):
     steps = {step["step"]: step["kept"] for step in train}
     assert steps["parsed"] == steps["requested"] == 16
     assert steps["published"] > 0
+
+
+def test_a_dataset_says_what_its_model_is_called_and_not_where_it_is(tmp_path):
+    model = save_tiny_language_model(tmp_path / "private" / "tiny-model")
+    release = release_for(tmp_path / "release", model, calls=8, sampling={"max_tokens": 1000})
+    generate(release)
+
+    manifest = build(release)
+
+    config = manifest["configs"]["da_tiny"]
+    assert (config["model"], list(config["model_snapshots"])) == ("tiny-model", ["tiny-model"])
+    [provenance] = config["provenance"]["files"]
+    assert set(read_table(release.dataset / provenance["file"])["model"].to_pylist()) == {"tiny-model"}
+    card = write_card(release.dataset).read_text(encoding="utf-8")
+    assert "tiny-model" in card
+    assert str(tmp_path) not in card + json.dumps(manifest)
 
 
 @pytest.mark.parametrize("format_", ["paper", "spans"])

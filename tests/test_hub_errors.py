@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -12,9 +13,12 @@ from huggingface_hub import HfApi, constants
 from synthner.hub.repository import Repository, TransientError, hub_errors
 from synthner.schema.errors import DataError, PublishError
 from synthner.schema.secrecy import without_secrets
+from synthner.sources.hub import read_hub
 from synthner.sources.hub_errors import hub_errors as errors_of_reading
+from synthner.sources.model_downloads import downloaded_model
 
 _OF_ANOTHER_KIND = "s3cr3t/of+another~kind"
+_PAGE = b"<html>Welcome to our wireless network</html>"
 
 
 @contextmanager
@@ -116,14 +120,75 @@ def test_an_ordinary_message_is_shown_as_it_is() -> None:
     assert without_secrets(message) == message
 
 
+def test_a_token_that_cannot_be_read_hides_no_message(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.delenv("HF_OIDC_RESOURCE", raising=False)
+    for unreadable in (tmp_path, tmp_path / "bytes"):
+        monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(unreadable))
+        (tmp_path / "bytes").write_bytes(b"\xff")
+        assert without_secrets("the weights are cut short") == "the weights are cut short"
+
+
 @pytest.mark.parametrize(
     ("status", "kind"), [(200, "text/html"), (302, "text/html")], ids=["a page", "redirects for ever"]
 )
 def test_a_page_that_wants_a_login_is_named_for_what_it_is(status: int, kind: str) -> None:
-    with server(lambda _: (status, kind, b"<html>Welcome to our wireless network</html>")) as endpoint:
+    with server(lambda _: (status, kind, _PAGE)) as endpoint:
         error = error_of(endpoint)
     assert isinstance(error, TransientError)
     assert error.message == "what answers is not the Hub"
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "body", "said"),
+    [
+        (200, "text/html", _PAGE, "sends a page of HTML instead of JSON"),
+        (200, "text/plain", b"log in first", "sends another text instead of JSON"),
+        (200, "application/json", b"", "sends nothing instead of JSON"),
+        (302, "text/html", _PAGE, "redirects without end"),
+        (403, "text/html; charset=utf-8", _PAGE, "sends a page of HTML instead of JSON, with status 403"),
+        (407, "text/html", _PAGE, "sends a page of HTML instead of JSON, with status 407"),
+        (511, "text/html", _PAGE, "sends a page of HTML instead of JSON, with status 511"),
+    ],
+    ids=["a page", "a text", "nothing", "redirects for ever", "forbids", "a proxy", "a network"],
+)
+@pytest.mark.parametrize(
+    "read",
+    [lambda: read_hub("acme/names"), lambda: downloaded_model("acme/names", None, ["*.json"])],
+    ids=["a dataset", "a model"],
+)
+def test_who_reads_is_told_what_came_in_place_of_the_hubs_answer(
+    monkeypatch: pytest.MonkeyPatch,
+    read: Callable[[], object],
+    status: int,
+    kind: str,
+    body: bytes,
+    said: str,
+) -> None:
+    with server(lambda _: (status, kind, body)) as endpoint:
+        monkeypatch.setattr(constants, "ENDPOINT", endpoint)
+        with pytest.raises(DataError) as caught:
+            read()
+    assert caught.value.message == f"what answers in the Hub's place {said}"
+    assert caught.value.where == "acme/names"
+    for advice in ("want a login", "HTTPS_PROXY", "HF_ENDPOINT"):
+        assert advice in str(caught.value.hint)
+
+
+def test_a_page_of_the_hub_itself_that_is_out_of_order_is_no_login(monkeypatch: pytest.MonkeyPatch) -> None:
+    with server(lambda _: (502, "text/html", _PAGE)) as endpoint:
+        monkeypatch.setattr(constants, "ENDPOINT", endpoint)
+        with pytest.raises(DataError, match="the Hub answers 502"):
+            downloaded_model("acme/names", None, ["*.json"])
+
+
+def test_a_file_of_a_folder_that_is_no_json_is_not_the_hubs_answer(tmp_path) -> None:
+    (tmp_path / "train.jsonl").write_text('{"tokens": ["Ada"], "ner_tags": ["B-PER"]}\n', encoding="utf-8")
+    (tmp_path / "dataset_infos.json").write_bytes(_PAGE)
+    with pytest.raises(DataError, match="the dataset cannot be loaded"):
+        read_hub(str(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,11 @@ def test_gold_of_a_dataset_is_checked_like_files(dataset: Path):
     ]
 
 
+def test_gold_in_a_folder_is_called_by_its_name_and_not_by_where_it_is(dataset: Path):
+    gold = load_gold(GoldSource(hub=str(dataset), config="yor"), "yor")
+    assert (gold.title, gold.hub) == (dataset.name, None)
+
+
 def test_integer_tags_without_names_need_labels(tmp_path: Path):
     write_split(tmp_path / "bare/train.parquet", [["Ada"]], [[1]])
     source = GoldSource(hub=str(tmp_path / "bare"), labels=LabelSet.of_types(["LOC"]))

@@ -3,27 +3,73 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import unescape
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from ...cards.markdown import legible
 from . import counted, new_table, print_table, progress_bars, say
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress
 
     from ...evaluation.grid.cells import LeftOut, Plan, PlannedCell
     from ...evaluation.grid.data import GridData
     from ...evaluation.grid.effort import Effort
+    from ...evaluation.grid.notes import Note
     from ...evaluation.grid.progress import GridStatus
     from ...evaluation.report import ReportWritten
     from ...evaluation.report.study import StudyWritten
 
 _MINUTE, _HOUR = 60, 3600
+# Of the data that notes of a kind are on.
+_NAMES_SHOWN = 4
 # What findings are written with; any sign of a name that is none of it is escaped.
 _MARKUP = re.compile(r"\*\*|`|</?code>|<wbr>")
+
+
+class PlanProgress:
+    """Shows on a terminal's stderr which language's data is read, of how many, while a grid is planned.
+
+    It is a line and no bar that draws itself again: `datasets` shows bars of its own, which write over it.
+
+    Args:
+        languages: How many languages the grid has.
+    """
+
+    def __init__(self, languages: int) -> None:
+        self._languages = languages
+        self._begun = 0
+        self._terminal: Console | None = None
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty():
+            from rich.console import Console
+
+            self._terminal = Console(stderr=True)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._show("")
+
+    def reading(self, language: str) -> None:
+        """Note the language whose data is read next."""
+        self._begun += 1
+        self._show(f"Reading {language}, {self._begun:,} of {counted(self._languages, 'language')}")
+
+    def _show(self, text: str) -> None:
+        """Show a text where the last one was; whatever is written next takes its place."""
+        if self._terminal is not None:
+            from rich.control import Control
+            from rich.segment import ControlType
+
+            self._terminal.control(Control((ControlType.ERASE_IN_LINE, 2)))
+            self._terminal.print(legible(text), end="\r", markup=False, highlight=False, no_wrap=True)
 
 
 class GridProgress:
@@ -69,20 +115,30 @@ class GridProgress:
 
 
 def named(planned: PlannedCell) -> str:
-    """Return what a cell is called on a line: `yor crf scratch gpt4 500 seed 2`."""
+    """Return what a cell is called on a line: `yor crf scratch gpt4 500 (311) seed 2`."""
     cell = planned.cell
-    size = "all" if cell.size is None else f"{cell.size}"
     again = "" if cell.retry_of is None else f", again for seed {cell.retry_of}"
-    return f"{cell.language} {cell.tagger.name} {cell.setting} {cell.source} {size} seed {cell.seed}{again}"
+    return (
+        f"{cell.language} {cell.tagger.name} {cell.setting} {cell.source} {_size(planned)} "
+        f"seed {cell.seed}{again}"
+    )
 
 
-def print_grid_plan(plan: Plan, status: GridStatus, effort: Sequence[Effort]) -> None:
-    """Print what a grid comes to, before any of it is run."""
+def _size(planned: PlannedCell) -> str:
+    """Return the size that was asked for, and how many sentences there are where these are other ones."""
+    asked = "all" if planned.cell.size is None else f"{planned.cell.size}"
+    differs = planned.is_smaller or (planned.cell.size is None and planned.true_size is not None)
+    return f"{asked} ({planned.true_size})" if differs else asked
+
+
+def print_grid_plan(plan: Plan, status: GridStatus, effort: Sequence[Effort], release: Path) -> None:
+    """Print what the grid of a release comes to, before any of it is run."""
     table = new_table("tagger", "setting", "source", "cells")
     counts = Counter((each.cell.tagger.name, each.cell.setting, _learned(each)) for each in plan.cells)
     for key, count in counts.items():
         table.add_row(*key, f"{count:,}")
-    print_table(table)
+    if counts:
+        print_table(table)
     for each in effort:
         takes = (
             "its size is not known"
@@ -99,6 +155,7 @@ def print_grid_plan(plan: Plan, status: GridStatus, effort: Sequence[Effort]) ->
                 "once a language and model. How long that takes is not known."
             )
     print_grid_status(status)
+    print_what_to_know(plan, release)
     say("Nothing was trained and nothing was written.")
 
 
@@ -124,27 +181,94 @@ def print_grid_status(status: GridStatus) -> None:
         parts.append(f"about {duration(status.remaining)} of work left for one process")
     say(f"Evaluation: {', '.join(parts)}.")
     _print_reasons(status.failed)
-    if status.untested:
-        say(f"Not tested: {', '.join(status.untested)}: ", fg="yellow", nl=False, err=True)
+
+
+def print_what_to_know(plan: Plan | GridStatus, release: Path) -> None:
+    """Say on stderr what a reader of a grid's results should know of it, the most important first.
+
+    What is alike is said once. Where that leaves something out, the command is named that prints all of it.
+    """
+    said_in_short = _print_left_out(plan.left_out)
+    if plan.untested:
+        say(f"Not tested: {', '.join(plan.untested)}: ", fg="yellow", nl=False, err=True)
         say("gold has no test split.", err=True)
-    for setting, reason in status.idle.items():
+    for setting, reason in plan.idle.items():
         say(f"No cell: {setting}: ", fg="yellow", nl=False, err=True)
         say(f"{reason}.", err=True)
-    for name, notes in status.notes.items():
-        for note in notes:
-            say(f"Note on {name}: ", fg="yellow", nl=False, err=True)
-            say(f"{note}.", err=True)
-    print_left_out(status.left_out)
+    said_in_short |= _print_smaller(plan.smaller)
+    said_in_short |= _print_notes(plan.notes)
+    if said_in_short:
+        where = shlex.quote(str(release))
+        say(f"Each of these in full: synthner evaluate {where} --dry-run --json", err=True)
 
 
-def print_left_out(left_out: Sequence[LeftOut]) -> None:
-    """Say on stderr what cannot be run, and why."""
-    by_reason: dict[str, list[str]] = {}
+def places_of(left_out: Sequence[LeftOut]) -> str:
+    """Name what cannot be run: `fi; gpt4 in yor, swa; gpt4 scratch in da`."""
+    languages: dict[str, list[str]] = {}
     for each in left_out:
-        by_reason.setdefault(str(each.error), []).append(each.name)
-    for reason, names in by_reason.items():
-        say(f"Not run: {', '.join(names)}: ", fg="red", nl=False, err=True)
+        languages.setdefault(each.what, []).append(each.language)
+    return "; ".join(
+        f"{what} in {', '.join(codes)}" if what else ", ".join(codes) for what, codes in languages.items()
+    )
+
+
+def _print_left_out(left_out: Sequence[LeftOut]) -> bool:
+    """Say what cannot be run, once for all that is mended alike; return whether a reason was not said."""
+    by_remedy: dict[str, list[LeftOut]] = {}
+    for each in left_out:
+        by_remedy.setdefault(each.error.hint or str(each.error), []).append(each)
+    said_in_short = False
+    for alike in by_remedy.values():
+        reason = str(alike[0].error)
+        same = [each for each in alike if str(each.error) == reason]
+        others = [each for each in alike if str(each.error) != reason]
+        say(f"Not run: {places_of(same)}: ", fg="red", nl=False, err=True)
         say(reason, err=True)
+        if others:
+            said_in_short = True
+            say("Not run for reasons like this one: ", fg="red", nl=False, err=True)
+            say(f"{places_of(others)}.", err=True)
+    return said_in_short
+
+
+def _print_smaller(smaller: Sequence[PlannedCell]) -> bool:
+    """Say where there are fewer sentences than a size asks for; return whether that leaves something out."""
+    from ...evaluation.grid.description import ADDED_TO_GOLD
+
+    languages: dict[tuple[str, str], dict[str, None]] = {}
+    for each in smaller:
+        # Where a source is added to gold, it is gold that the size counts.
+        counted_ = "gold" if each.cell.setting in ADDED_TO_GOLD else each.cell.source
+        languages.setdefault((counted_, _size(each)), {})[each.cell.language] = None
+    if not languages:
+        return False
+    found = [f"{name} {size} in {', '.join(codes)}" for (name, size), codes in languages.items()]
+    more = [f"{len(found) - _NAMES_SHOWN:,} more"] if len(found) > _NAMES_SHOWN else []
+    say("Fewer sentences than asked for: ", fg="yellow", nl=False, err=True)
+    say(f"{'; '.join(found[:_NAMES_SHOWN] + more)}.", err=True)
+    return bool(more)
+
+
+def _print_notes(notes: Mapping[str, Sequence[Note]]) -> bool:
+    """Print a line for each kind of note; return whether it leaves something out."""
+    from ...evaluation.grid.notes import KINDS
+
+    said_in_short = False
+    for kind in KINDS:
+        found = [(name, note) for name, some in notes.items() for note in some if note.kind == kind]
+        if len(found) == 1:
+            [(name, note)] = found
+            say(f"Note on {name}: ", fg="yellow", nl=False, err=True)
+            say(f"{note.text}.", err=True)
+        elif found:
+            said_in_short = True
+            found.sort(key=lambda each: -each[1].count)
+            names = [f"{name} ({note.count:,})" for name, note in found[:_NAMES_SHOWN]]
+            more = [f"{len(found) - _NAMES_SHOWN:,} more"] if len(found) > _NAMES_SHOWN else []
+            *first, last = names + more
+            say(f"{len(found):,} notes, on {', '.join(first)} and {last}: ", fg="yellow", nl=False, err=True)
+            say(f"{kind}.", err=True)
+    return said_in_short
 
 
 def _print_reasons(failed: Mapping[str, str]) -> None:

@@ -11,6 +11,7 @@ from importlib.metadata import entry_points
 
 from ...release import ENGINES, ENGINES_OF_OTHERS, Config
 from ...schema.errors import EngineError
+from ...schema.secrecy import without_secrets
 from .engine import Endpoint, Engine, EngineContext, Memory, Record, Spending, SubmittingEngine
 
 __all__ = [
@@ -52,7 +53,7 @@ def engine_of(config: Config) -> type[Engine]:
         return brought.load()
     except Exception as error:
         raise EngineError(
-            f"the engine `{name}` cannot be imported: {error}",
+            f"the engine `{name}` cannot be imported: {without_secrets(error)}",
             where=config.name,
             hint=f"It comes from {brought.value}.",
         ) from error

@@ -11,7 +11,8 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from ...release import Config
-from ...schema.errors import EngineError, WrongUsageError, on_one_line
+from ...schema.errors import EngineError, WrongUsageError
+from ...schema.secrecy import without_secrets
 
 
 class InMemory:
@@ -120,7 +121,7 @@ def loading(config: Config) -> Iterator[None]:
                 hint="Take a model of an architecture that the library has.",
             ) from error
         raise EngineError(
-            f"the model {config.generator.model} cannot be loaded: {on_one_line(error)}",
+            f"the model {config.generator.model} cannot be loaded: {without_secrets(error)}",
             where=config.name,
             hint="Is its name right, are its weights safetensors, and do they fit into memory? A model of "
             "the Hub needs a connection once; a gated one needs `hf auth login`.",

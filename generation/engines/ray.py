@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from ...release import Config
-from ...schema.errors import EngineError, ReleaseError, SynthnerError, on_one_line
+from ...schema.errors import EngineError, ReleaseError, SynthnerError
+from ...schema.secrecy import without_secrets
 from ..calls import Call, Reply
 from .engine import Endpoint, EngineContext, Record
 from .local import Answer, Chats, answered, local_endpoint
@@ -347,7 +348,7 @@ class _Answering:
             SamplingParams(**sampling_arguments(self._samplings.of(call), call))
         except (TypeError, ValueError, VLLMClientError) as error:
             raise ReleaseError(
-                f"sampling: {on_one_line(error)}",
+                f"sampling: {without_secrets(error)}",
                 where=self._config.name,
                 hint="Correct it in `sampling`; what is left out comes from the model's own configuration.",
             ) from error

@@ -18,6 +18,7 @@ from typing import Any
 from ... import __version__
 from ...release import Config
 from ...schema.errors import DataError, EngineError, SynthnerError
+from ...schema.secrecy import without_secrets
 from ...sources.ray_connection import connect
 from .ray_shards import ShardFolder
 
@@ -207,7 +208,7 @@ def _problem(task: Any) -> str | None:
 def last_line(error: BaseException) -> str:
     """Return the last line of what an error says: before it, Ray tells where it was."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1][:500] if lines else type(error).__name__
+    return without_secrets(lines[-1] if lines else type(error).__name__)
 
 
 def _nodes() -> list[dict[str, Any]]:

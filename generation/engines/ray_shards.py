@@ -16,7 +16,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from ...schema.errors import DataError, SynthnerError, on_one_line
+from ...schema.errors import DataError, SynthnerError
+from ...schema.secrecy import without_secrets
 from ..calls import Call
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ class ShardFolder:
             return results_of(table.replace_schema_metadata(None))
         except (pa.ArrowException, ValueError, OSError) as error:
             raise DataError(
-                f"this is no shard of results: {on_one_line(error)}",
+                f"this is no shard of results: {without_secrets(error)}",
                 where=where,
                 hint="Nothing of it was used. Move it away, or name another folder as `shards`.",
             ) from error
@@ -202,7 +203,7 @@ class ShardFolder:
             raise
         except Exception as error:  # stores have errors of their own
             raise DataError(
-                f"the folder of shards cannot be used: {on_one_line(error)}",
+                f"the folder of shards cannot be used: {without_secrets(error)}",
                 where=where,
                 hint="It must be a folder, or the URL of one, that all machines of the cluster can write to. "
                 "For a URL, its package of fsspec is needed, such as s3fs.",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from ...schema.errors import on_one_line
+from ...schema.secrecy import without_secrets
 from ..calls import Call
 from .local import Chats
 from .ray_cluster import installed_version, ray_itself
@@ -162,7 +162,7 @@ def prompts(batch: Batch, model: Model) -> pa.Table:
         try:
             tokens = chats.prompt(asked.call)
         except Exception as error:  # a template may raise anything, and the other calls go on
-            problem = f"its prompt cannot be written: {on_one_line(error)}"
+            problem = f"its prompt cannot be written: {without_secrets(error)}"
         rows.append(
             {
                 "key": asked.call.key,

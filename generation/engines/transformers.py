@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...release import Config
-from ...schema.errors import EngineError, on_one_line
+from ...schema.errors import EngineError
+from ...schema.secrecy import without_secrets
 from ..calls import Call, Reply, canonical_json
 from ..log_probabilities import TokenLogProbability, pieces
 from .engine import Endpoint, EngineContext, Record
@@ -153,11 +154,11 @@ class _Answering:
         except (RuntimeError, MemoryError) as error:
             if not _is_out_of_memory(error):
                 raise EngineError(
-                    f"the model failed: {on_one_line(error)}",
+                    f"the model failed: {without_secrets(error)}",
                     where=self._config.name,
                     hint="Try another `dtype` or `device`. What was answered before is kept.",
                 ) from error
-            reason = f"there is not enough memory for a single answer: {on_one_line(error)}"
+            reason = f"there is not enough memory for a single answer: {without_secrets(error)}"
         else:
             return [(call, self._reply(call, row, started)) for call, row in rows]
         _free_memory()
@@ -185,7 +186,7 @@ class _Answering:
             return self._grammars.matcher(call.schema)
         except (RuntimeError, TypeError, ValueError) as error:
             raise EngineError(
-                f"the model cannot be made to follow a JSON Schema: {on_one_line(error)}",
+                f"the model cannot be made to follow a JSON Schema: {without_secrets(error)}",
                 where=self._config.name,
                 hint="Set `structured_output: false` in the settings of the engine.",
             ) from error

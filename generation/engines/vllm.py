@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from ...release import Config
-from ...schema.errors import EngineError, ReleaseError, on_one_line
+from ...schema.errors import EngineError, ReleaseError
+from ...schema.secrecy import without_secrets
 from ..calls import Call, Reply, canonical_json
 from ..formats import guiding_schema
 from ..log_probabilities import TokenLogProbability, pieces
@@ -169,7 +170,7 @@ class _Answering:
                 self._enqueue(call, parameters)
             except _refusals() as error:
                 # Above all a prompt that is longer than the model can read.
-                replies.append((call, failed(on_one_line(error), started)))
+                replies.append((call, failed(without_secrets(error), started)))
             else:
                 asked.append(call)
         if asked:
@@ -202,7 +203,7 @@ class _Answering:
             return SamplingParams(**arguments)
         except (TypeError, *_refusals()) as error:
             raise ReleaseError(
-                f"sampling: {on_one_line(error)}",
+                f"sampling: {without_secrets(error)}",
                 where=self._config.name,
                 hint="Correct it in `sampling`; what is left out comes from the model's own configuration.",
             ) from error
@@ -215,7 +216,7 @@ class _Answering:
             return self._llm.wait_for_completion(RequestOutput, use_tqdm=False)
         except Exception as error:
             raise EngineError(
-                f"vLLM has stopped: {on_one_line(error)}",
+                f"vLLM has stopped: {without_secrets(error)}",
                 where=self._config.name,
                 hint="Its own messages, above, say why. What was answered before is kept. Where memory was "
                 "the reason, lower `max_model_len` or `gpu_memory_utilization`.",
