@@ -15,12 +15,13 @@ from typing import Any
 import yaml
 
 from .builders.changes import ReleaseChanges, compare_releases
+from .builders.findings import CARD as INCOMPLETE_CARD
 from .builders.findings import find_obstacles, find_test_in_train, refuse_obstacles
 from .builders.versions import changelog_lines, next_version
-from .cards.dataset_card import card_to_keep, render_dataset_card
+from .cards.dataset_card import card_to_keep, card_to_publish, render_dataset_card
 from .cards.kept_text import kept_text
 from .cards.release_changes import changes_markdown
-from .hub.folder import sha256_of
+from .hub.folder import Published, check_built, check_target, publish_to_folder
 from .hub.publish import Access, Plan, PublishedOnHub, plan_commit, publish_on_hub
 from .hub.repository import Repository, Snapshot, again, quiet_client
 from .hub.verification import (
@@ -33,6 +34,7 @@ from .hub.verification import (
 from .release import Release
 from .schema.errors import DataError, PublishError
 from .schema.manifest import CARD, MANIFEST, check_manifest, listed_files, read_manifest
+from .sources.files import file_hash
 from .sources.gold import load_gold
 
 EVAL = "eval.yaml"
@@ -170,6 +172,30 @@ def publish_release(release: Release, *, pull_request: bool = False) -> PublishO
     return PublishOutcome(repository.name, repository.url, done, tag, verified)
 
 
+def publish_release_to_folder(release: Release, folder: Path) -> Published:
+    """Publish a built release to a folder in the Hub's layout, once it is checked as for the Hub.
+
+    Only an incomplete card holds nothing back there: others see a folder when somebody shows it to them.
+
+    Args:
+        release: The release.
+        folder: The folder; made if it is not there.
+
+    Raises:
+        PublishError: If a check stands against it, what was built is not there as it was built, or the folder
+            cannot take it.
+        DataError: If nothing is built, or gold or the published card cannot be read.
+    """
+    check_target(release.dataset, folder)
+    manifest = check_built(release.dataset)
+    _expect_configs(release, manifest)
+    accepted = _accepted_findings(release, manifest, but=(INCOMPLETE_CARD,))
+    if accepted:
+        manifest["accepted"] = accepted
+    card = card_to_publish(release.dataset, folder / CARD, manifest)
+    return publish_to_folder(release.dataset, folder, card, _as_json(manifest) if accepted else None)
+
+
 def plan_publication(release: Release) -> tuple[str, Plan[Publication]]:
     """Say what publishing a built release would do; return the repository's name and the plan.
 
@@ -202,11 +228,31 @@ def _check(release: Release) -> dict[str, str]:
     """Refuse what should not be published; return the findings that are accepted, with their reasons."""
     manifest = read_manifest(release.dataset)
     _expect_configs(release, manifest)
+    verify_folder(release.dataset)
+    return _accepted_findings(release, manifest)
+
+
+def _accepted_findings(
+    release: Release, manifest: Mapping[str, Any], but: Collection[str] = ()
+) -> dict[str, str]:
+    """Refuse what has findings that the release does not accept; return those that it does, with its reasons.
+
+    Args:
+        release: The release.
+        manifest: The manifest of what was built.
+        but: Findings that keep nothing back.
+    """
     sources = {config.language.code: config.gold for config in release.configs}
     gold = {code: load_gold(source, code, iob2_policy=release.gates.iob2) for code, source in sources.items()}
-    verify_folder(release.dataset)
     gold_test = {code: data.splits.get("test", ()) for code, data in gold.items()}
-    found = [*find_test_in_train(gold), *find_obstacles(release.dataset, manifest, gold_test)]
+    found = [
+        finding
+        for finding in (
+            *find_test_in_train(gold),
+            *find_obstacles(release.dataset, manifest, gold_test),
+        )
+        if finding.name not in but
+    ]
     refuse_obstacles(found, release.publishing.accept)
     names = {finding.name for finding in found}
     return {name: reason for name, reason in release.publishing.accept.items() if name in names}
@@ -240,7 +286,7 @@ def _prepare(
 
     def file(name: str) -> Path | None:
         path = repository.file(name, commit) if name in there else None
-        return path if path is not None and sha256_of(path) == listed[name] else None
+        return path if path is not None and file_hash(path) == listed[name] else None
 
     card = _decoded(content[CARD], f"{repository.name}/{CARD}") if CARD in content else None
     prepared = prepare_publication(
@@ -351,7 +397,7 @@ def _to_load(done: PublishedOnHub[Publication]) -> list[str]:
 
 def _in_front_matter(card: str | None, config: str) -> list[Any]:
     """Return what the metadata of a card says about a config."""
-    metadata = kept_text(card).metadata
+    metadata = kept_text(card, CARD).metadata
     values = [metadata.get(key) for key in ("configs", "dataset_info")]
     entries = [entry for value in values for entry in (value if isinstance(value, list) else [value])]
     return [entry for entry in entries if isinstance(entry, dict) and entry.get("config_name") == config]
@@ -417,7 +463,8 @@ def prepare_publication(
     kept = card_to_keep(
         _decoded(card.read_bytes(), str(card)) if card.exists() else None,
         published.card,
-        f"{card}, {repository}/{CARD}",
+        str(card),
+        f"{repository}/{CARD}",
     )
     manifest = _with_version(built, published, changes, kept, taken)
     former = listed_files(published.manifest) if published.manifest else {}
@@ -425,10 +472,14 @@ def prepare_publication(
     files |= {
         CARD: render_dataset_card(manifest, kept).encode("utf-8"),
         EVAL: _evaluation(manifest).encode("utf-8"),
-        MANIFEST: (json.dumps(manifest, ensure_ascii=False, indent=2) + "\n").encode("utf-8"),
+        MANIFEST: _as_json(manifest).encode("utf-8"),
     }
     removed = tuple(name for name in former if name not in files)
     return Publication(files, removed, manifest["version"], changes, manifest, published)
+
+
+def _as_json(manifest: Mapping[str, Any]) -> str:
+    return json.dumps(manifest, ensure_ascii=False, indent=2) + "\n"
 
 
 def _with_version(

@@ -202,11 +202,17 @@ def _number(text: str) -> int:
 
 
 def _kept_by_step(config: Manifest | None) -> dict[str, int]:
-    kept: Counter[str] = Counter()
-    for steps in config["waterfall"].values() if config else ():
-        for step in steps:
-            kept[step["step"]] += step["kept"]
-    return dict(kept)
+    splits = sorted(config["waterfall"].values(), key=len, reverse=True) if config else []
+    order = dict.fromkeys(step["step"] for steps in splits for step in steps)
+    total: Counter[str] = Counter()
+    for steps in splits:
+        of_split = {step["step"]: step["kept"] for step in steps}
+        kept = 0
+        for step in order:
+            # A split that does not go through a step, as only train is curated, loses nothing there.
+            kept = of_split.get(step, kept)
+            total[step] += kept
+    return dict(total)
 
 
 def _examples(config: Manifest | None) -> int:

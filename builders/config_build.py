@@ -19,6 +19,7 @@ from ..generation.calls import Call, Reply
 from ..generation.journal import Journal
 from ..generation.methods.offline_calls import NOTHING_MADE
 from ..generation.plan import findings_of, prompt_format, reading_of
+from ..projection.model_folders import name_without_folder
 from ..release import Config, Release
 from ..schema.errors import DataError
 from ..schema.methods import OFFLINE, has_soft_labels
@@ -201,7 +202,7 @@ class ConfigBuild:
             "language": {**asdict(self._config.language), "scripts": list(self._config.language.scripts)},
             "method": generator.method,
             "engine": generator.engine,
-            "model": generator.model,
+            "model": generator.model and name_without_folder(generator.model),
             "format": prompt_format(self._config),
             "examples": generator.examples,
             "datapoints": generator.datapoints,
@@ -332,7 +333,7 @@ def describe_gold(config: Config, gold: Gold) -> dict[str, Any]:
     return {
         "title": gold.title,
         "corpus": config.gold.corpus,
-        "hub": gold.hub or config.gold.hub,
+        "hub": gold.hub,
         "files": {split: path.name for split, path in files.items()} if files else None,
         "revision": gold.revision,
         "license": gold.license,
@@ -346,7 +347,7 @@ def _place(call: Call, reply: Reply) -> Place:
     origin = Origin(
         call_key=call.key,
         engine=call.engine,
-        model=shown(reply.model or call.model),
+        model=_model_of(call, reply),
         seed_ids=call.seed_ids,
         seed_revision=call.seed_revision,
         prompt_sha256=call.prompt_sha256,
@@ -354,6 +355,11 @@ def _place(call: Call, reply: Reply) -> Place:
         finish_reason=None if reply.finish_reason is None else shown(reply.finish_reason),
     )
     return Place(call.split, call.index, origin)
+
+
+def _model_of(call: Call, reply: Reply) -> str:
+    """Return which model answered, as people may see it; a server may call it by where it is."""
+    return shown(name_without_folder(reply.model or call.model))
 
 
 def _where_most_was_lost(waterfalls: dict[str, Waterfall]) -> str:
@@ -401,7 +407,7 @@ class _CallTally:
             first, last = self._asked or (reply.started, reply.finished)
             self._asked = min(first, reply.started), max(last, reply.finished)
         if reply.error is None and (reply.model or call.model):
-            self._snapshots[shown(reply.model or call.model)] += 1
+            self._snapshots[_model_of(call, reply)] += 1
 
     def as_json(self) -> dict[str, Any]:
         """Return the keys that the manifest has for a config's calls."""

@@ -26,7 +26,7 @@ from ..sources.gold import Gold
 from .parquet import describe_file
 
 _PACKAGE = Path(__file__).resolve().parent.parent
-_OWN_PARTS = ("schema", "sources", "generation", "evaluation", "builders")
+_OWN_PARTS = ("schema", "sources", "projection", "generation", "evaluation", "builders")
 _FOUNDATIONS = ("numpy", "pyarrow", "datasets", "regex", "datasketch", "python-crfsuite")
 
 
@@ -43,7 +43,8 @@ class Fingerprint:
         self._digest = hashlib.sha256()
         self._add(max_shard_bytes)
         self._add(unicodedata.unidata_version, [version(name) for name in _FOUNDATIONS])
-        for path in sorted(path for part in _OWN_PARTS for path in (_PACKAGE / part).rglob("*.py")):
+        files = [path for part in _OWN_PARTS for path in (_PACKAGE / part).rglob("*.py")]
+        for path in sorted([*files, _PACKAGE / "release.py"]):
             self._add(path.relative_to(_PACKAGE).as_posix(), hashlib.sha256(path.read_bytes()).hexdigest())
         self._add(hashlib.sha256(release.path.read_bytes()).hexdigest())
         for config in release.configs:

@@ -34,18 +34,19 @@ WORDS_A_SAMPLE = 60
 LETTERS_A_WORD = 100
 
 
-def render_dataset_card(manifest: Mapping[str, Any], existing: str | None = None) -> str:
+def render_dataset_card(manifest: Mapping[str, Any], existing: str | None = None, where: str = CARD) -> str:
     """Render the card of a built dataset.
 
     Args:
         manifest: A valid manifest.
         existing: The card as it is now. What people wrote outside its generated part is kept, and so are
             metadata keys that are not generated.
+        where: How an error names the card as it is now.
 
     Raises:
         DataError: If the existing card's front matter or marks are broken.
     """
-    return rendered_card(front_matter(manifest), _body(manifest), existing)
+    return rendered_card(front_matter(manifest), _body(manifest), existing, where)
 
 
 def write_card(dataset: Path) -> Path:
@@ -64,51 +65,55 @@ def write_card(dataset: Path) -> Path:
     """
     card = dataset / CARD
     former = _read_card(card)
-    text = render_dataset_card(read_manifest(dataset), former)
+    text = render_dataset_card(read_manifest(dataset), former, str(card))
     if text != former:
         with write_atomically(card) as stream:
             stream.write(text)
     return card
 
 
-def card_to_publish(dataset: Path, published: Path) -> str:
+def card_to_publish(dataset: Path, published: Path, manifest: Mapping[str, Any] | None = None) -> str:
     """Return the card of a built dataset with what people wrote into it, here or where it is published.
 
     Args:
         dataset: The folder that was built.
         published: The published card; there may be none yet.
+        manifest: The manifest that is published, where it is not the built one.
 
     Raises:
         DataError: If people wrote different things into the two: neither may get lost.
     """
     built = _read_card(dataset / CARD)
-    kept = card_to_keep(built, _read_card(published), where=f"{dataset / CARD}, {published}")
-    return render_dataset_card(read_manifest(dataset), kept)
+    kept = card_to_keep(built, _read_card(published), str(dataset / CARD), str(published))
+    return render_dataset_card(manifest or read_manifest(dataset), kept)
 
 
-def card_to_keep(built: str | None, published: str | None, where: str) -> str | None:
+def card_to_keep(built: str | None, published: str | None, built_at: str, published_at: str) -> str | None:
     """Return the card, built or published, that people wrote into; the built one if none has been.
 
     Args:
         built: The built card.
         published: The published card.
-        where: How an error names the two.
+        built_at: How an error names the built one.
+        published_at: And the published one.
 
     Raises:
-        DataError: If people wrote different things into the two: neither may get lost.
+        DataError: If people wrote different things into the two: neither may get lost. If the front matter or
+            the marks of one are broken.
     """
-    written_here, written_there = _written_by_people(built), _written_by_people(published)
+    written_here = _written_by_people(built, built_at)
+    written_there = _written_by_people(published, published_at)
     if written_here and written_there and written_here != written_there:
         raise DataError(
             "people wrote different text into the built card and into the published one",
-            where=where,
+            where=f"{built_at}, {published_at}",
             hint="Bring the text around the generated part to what you want in both.",
         )
     return published if written_there else built
 
 
-def _written_by_people(card: str | None) -> str:
-    kept = kept_text(card)
+def _written_by_people(card: str | None, where: str) -> str:
+    kept = kept_text(card, where)
     return f"{kept.before.strip()}\n{kept.after.strip()}".strip()
 
 

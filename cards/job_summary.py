@@ -39,9 +39,10 @@ def job_summary(command: str, status: int, output: str, messages: str) -> Markdo
         ValueError: If it succeeded with `--json`, and did not print JSON.
     """
     parts = [f"### {code('synthner ' + command)} failed"] if status else []
-    if status:
+    has_outcome = output.startswith("{")
+    if status and (messages or not has_outcome):
         parts.append(fenced(messages[-_LONGEST_MESSAGE:] or "It said nothing."))
-    if output.startswith("{"):
+    if has_outcome:
         parts.append(_outcome(command, json.loads(output)))
     elif not status:
         parts.append(_rehearsed())
@@ -80,7 +81,14 @@ def _validated(outcome: Mapping[str, Any]) -> Markdown:
     ]
     header = [Markdown(text) for text in ("Gold", "", "What", "How often", "First")]
     found = table(header, rows, align="lllrl") if rows else "Nothing in its gold is irregular."
-    return Markdown(f"### Release of {configs}\n\n{found}")
+    parts = [f"### Release of {configs}", found]
+    if outcome["to_mend"]:
+        parts.append(f"Mend the errors in gold of {', '.join(map(code, outcome['to_mend']))}.")
+    parts += [
+        f"**{cell(finding['name'])}**: {cell(finding['message'])}. {cell(finding['hint'])}"
+        for finding in outcome["findings"]
+    ]
+    return Markdown("\n\n".join(parts))
 
 
 def _built(manifest: Mapping[str, Any]) -> Markdown:
@@ -113,6 +121,8 @@ def _reviewed(outcome: Mapping[str, Any]) -> Markdown:
     parts.append(table(header, rows, align="llrl") if rows else "No pull request is open.")
     if outcome["built"]:
         parts.append(f"The leaderboard was built anew, in commit {code(outcome['built'][:12])}.")
+    if outcome["not_built"] is not None:
+        parts.append(f"The leaderboard could not be built: {cell(outcome['not_built'])}")
     parts += [
         f"Left out: {code(problem['path'])}: {cell(problem['message'])}" for problem in outcome["left_out"]
     ]
@@ -120,6 +130,8 @@ def _reviewed(outcome: Mapping[str, Any]) -> Markdown:
 
 
 def _became(request: Mapping[str, Any]) -> str:
+    if request["not_verified"] is not None:
+        return f"could not be verified: {request['not_verified']}"
     if request["merged"]:
         return "merged"
     if not request["acceptable"]:

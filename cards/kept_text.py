@@ -39,18 +39,19 @@ class KeptText:
     after: str = "\n"
 
 
-def kept_text(existing: str | None) -> KeptText:
+def kept_text(existing: str | None, where: str) -> KeptText:
     """Read what to keep of a card; of a card without marks, that is all of its text.
 
     Args:
         existing: The card's text, or None where there is no card yet.
+        where: How an error names the card.
 
     Raises:
         DataError: If its front matter cannot be read, or one of the marks is missing.
     """
     if existing is None:
         return KeptText()
-    metadata, body = _split_front_matter(existing.removeprefix("\ufeff"))
+    metadata, body = _split_front_matter(existing.removeprefix("\ufeff"), where)
     begin = _BEGIN_LINE.search(body)
     end = _END_LINE.search(body, begin.end() if begin else 0)
     if begin and end:
@@ -58,19 +59,22 @@ def kept_text(existing: str | None) -> KeptText:
     if begin or end:
         raise DataError(
             f"the card has only one of the two lines `{BEGIN}` and `{END}`",
+            where=where,
             hint="Put the other one back, or remove both: then all of the card's text is kept.",
         )
     return KeptText(metadata, after=f"\n\n{body.strip()}\n" if body.strip() else "\n")
 
 
-def _split_front_matter(text: str) -> tuple[Mapping[str, Any], str]:
+def _split_front_matter(text: str, where: str) -> tuple[Mapping[str, Any], str]:
     match = REGEX_YAML_BLOCK.search(text)
     if match is None:
         return {}, text
     try:
         metadata = yaml.safe_load(match.group(2)) or {}
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise DataError("the card's front matter is not YAML", hint="Mend or remove it.") from error
+        raise DataError(
+            "the card's front matter is not YAML", where=where, hint="Mend or remove it."
+        ) from error
     if not isinstance(metadata, dict):
-        raise DataError("the card's front matter holds no keys", hint="Mend or remove it.")
+        raise DataError("the card's front matter holds no keys", where=where, hint="Mend or remove it.")
     return metadata, text[match.end() :]

@@ -12,7 +12,7 @@ from .kept_text import BEGIN, END, kept_text
 from .markdown import Markdown
 
 
-def rendered_card(metadata: Mapping[str, Any], body: str, existing: str | None) -> str:
+def rendered_card(metadata: Mapping[str, Any], body: str, existing: str | None, where: str) -> str:
     """Put a card together.
 
     Args:
@@ -21,11 +21,12 @@ def rendered_card(metadata: Mapping[str, Any], body: str, existing: str | None) 
         body: The generated part.
         existing: The card as it is now. What people wrote outside its generated part is kept, and so are
             metadata keys that are not generated.
+        where: How an error names the card as it is now.
 
     Raises:
         DataError: If the existing card's front matter or marks are broken.
     """
-    kept = kept_text(existing)
+    kept = kept_text(existing, where)
     generated = {key: value for key, value in metadata.items() if value is not None}
     of_people = {key: value for key, value in kept.metadata.items() if key not in metadata}
     return f"---\n{as_yaml(generated | of_people)}---\n{kept.before}{BEGIN}\n\n{body}\n\n{END}{kept.after}"

@@ -11,7 +11,7 @@ import click
 
 from ..schema.errors import WrongUsageError
 from . import console
-from .options import check_output, file, json_option
+from .options import check_output, examples, file, json_option
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -25,7 +25,7 @@ _OF_STATISTICS = ("symmetrize", "extra")
 _OF_MODELS = ("model", "revision", "layer", "batch_size")
 
 
-@click.command()
+@click.command(epilog=examples("synthner align --source en.txt --target yo.txt -o en-yo.txt"))
 @click.option("--source", required=True, type=file, help="Sentences: plain text, or a file of any format.")
 @click.option("--target", required=True, type=file, help="Their translations, likewise.")
 @click.option("-o", "--output", required=True, type=file, help="Where the links `i-j` go, a line a sentence.")
@@ -39,7 +39,7 @@ _OF_MODELS = ("model", "revision", "layer", "batch_size")
 @click.option(
     "--symmetrize",
     type=click.Choice(["intersection", "grow-diag-final-and", "union"]),
-    help="statistical: how two directions become one.  [intersection]",
+    help="statistical: how two directions become one.  [default: intersection]",
 )
 @click.option(
     "--extra",
@@ -50,12 +50,18 @@ _OF_MODELS = ("model", "revision", "layer", "batch_size")
     help="statistical: further parallel text to learn from; may be given several times.",
 )
 @click.option("--model", metavar="NAME", help="simalign, awesome: a folder, or a model of the Hub.")
-@click.option("--revision", help="simalign, awesome: commit, tag or branch of a model of the Hub.")
 @click.option(
-    "--layer", type=click.IntRange(0), help="simalign, awesome: the layer that is read.  [two thirds up]"
+    "--revision", metavar="NAME", help="simalign, awesome: commit, tag or branch of a model of the Hub."
 )
 @click.option(
-    "--batch-size", type=click.IntRange(1), help="simalign, awesome: sentences read side by side.  [32]"
+    "--layer",
+    type=click.IntRange(0),
+    help="simalign, awesome: the layer that is read.  [default: two thirds up]",
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(1),
+    help="simalign, awesome: sentences read side by side.  [default: 32]",
 )
 @click.option("--gold", type=file, help="Hand-made alignments to compare with; `ipj` is a possible link.")
 @click.option("--one-based", is_flag=True, help="Gold counts words from 1.")
@@ -160,8 +166,8 @@ def _print_aligned(outcome: AlignOutcome, output: Path) -> None:
     """Print how many links there are, what is to be known of them, and where they are."""
     if outcome.error is not None:
         console.say(
-            f"Alignment error rate {outcome.error.aer:.2%}, precision {outcome.error.precision:.2%}, "
-            f"recall {outcome.error.recall:.2%}"
+            f"Alignment error rate {100 * outcome.error.aer:.2f} %, "
+            f"precision {100 * outcome.error.precision:.2f} %, recall {100 * outcome.error.recall:.2f} %"
         )
     for remark in outcome.remarks:
         console.say(remark)

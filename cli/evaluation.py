@@ -12,7 +12,7 @@ from ..schema.errors import DataError, WrongUsageError
 from . import console
 from .console import evaluation as console_evaluation
 from .console import models as console_models
-from .options import folder, json_option, open_release, release_argument, release_option
+from .options import examples, folder, json_option, open_release, release_argument, release_option
 
 if TYPE_CHECKING:
     from ..evaluation.grid.cells import Plan
@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     from ..release import Release
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "synthner evaluate --dry-run",
+        "synthner evaluate my-release --workers 4",
+        "synthner evaluate --ray auto --gpus 0.5",
+    )
+)
 @release_argument
 @click.option(
     "--workers",
@@ -50,10 +56,13 @@ def evaluate(
     if not plan.cells and not plan.left_out:
         raise no_cell(plan, data, release)
     if dry_run:
-        _show_grid(plan, data, as_json)
+        _show_grid(plan, data, release, as_json)
         if not plan.cells:
             raise click.exceptions.Exit(1)
         return
+    if not as_json:
+        # Before hours are spent on it.
+        console_evaluation.print_what_to_know(plan, release)
     with console_evaluation.GridProgress(plan, data) as watcher:
         if address is None:
             from ..evaluation.grid.pool import run_cells
@@ -66,7 +75,7 @@ def evaluate(
     _end_grid(plan, data, release, as_json)
 
 
-@click.command()
+@click.command(epilog=examples("synthner report", "synthner report my-release -o results --paper"))
 @release_argument
 @click.option("-o", "--output", type=folder, help="The report's folder; by default `report`.")
 @click.option("--paper", is_flag=True, help="Set the numbers of Kamath & Vajjala (2025) beside ours.")
@@ -90,7 +99,13 @@ def report(release: Path, output: Path | None, paper: bool, as_json: bool) -> No
         console_evaluation.print_report(written)
 
 
-@click.command("push-model")
+@click.command(
+    "push-model",
+    epilog=examples(
+        "synthner push-model 422cef5c --to your-name/ner-yor --dry-run",
+        "synthner push-model 422cef5c a845f274 --to 'your-name/ner-{language}-{seed}'",
+    ),
+)
 @click.argument("cells", metavar="CELL...", nargs=-1, required=True)
 @click.option(
     "--to",
@@ -152,7 +167,8 @@ def plan_grid(release: Release) -> tuple[Plan, GridData]:
 
     check_taggers(release.grid)
     data = GridData(release.grid)
-    return plan_cells(data), data
+    with console_evaluation.PlanProgress(len(release.grid.languages)) as progress:
+        return plan_cells(data, progress.reading), data
 
 
 def _end_grid(plan: Plan, data: GridData, release: Path, as_json: bool) -> None:
@@ -163,6 +179,9 @@ def _end_grid(plan: Plan, data: GridData, release: Path, as_json: bool) -> None:
         console.print_json(status_.as_json())
     else:
         console_evaluation.print_grid_status(status_)
+        if status_.left_out:
+            places = console_evaluation.places_of(status_.left_out)
+            console.say(f"Not run, for what is said above: {places}.", err=True)
         if status_.done:
             where = shlex.quote(str(release))
             console.say(f"The results are in {data.grid.runs}. Next: synthner report {where}")
@@ -182,7 +201,7 @@ def grid_status_of(release: Release) -> GridStatus | None:
     return grid_status(*plan_grid(release)) if release.grid.runs.is_dir() else None
 
 
-def _show_grid(plan: Plan, data: GridData, as_json: bool) -> None:
+def _show_grid(plan: Plan, data: GridData, release: Path, as_json: bool) -> None:
     from ..evaluation.grid.effort import effort_of
     from ..evaluation.grid.progress import grid_status
 
@@ -195,4 +214,4 @@ def _show_grid(plan: Plan, data: GridData, as_json: bool) -> None:
             | {"effort": [each.as_json() for each in effort], "learn_probabilities": learn_probabilities}
         )
     else:
-        console_evaluation.print_grid_plan(plan, status_, effort)
+        console_evaluation.print_grid_plan(plan, status_, effort, release)

@@ -31,6 +31,11 @@ folder = click.Path(path_type=Path, file_okay=False)
 folder.name = "folder"
 
 
+def examples(*lines: str) -> str:
+    """Return the end of a command's help: command lines to copy, which Click must not wrap."""
+    return "\n".join(("\b", "Examples:", *(f"  {line}" for line in lines)))
+
+
 def release_option(what: str) -> Callable[[Any], Any]:
     """Return the option `--release` of a command whose arguments are parts of a release's evaluation.
 
@@ -54,12 +59,13 @@ def open_release(path: Path) -> Release:
     return read_release(path)
 
 
-def check_output(output: Path, read: Iterable[Path | None]) -> None:
+def check_output(output: Path, read: Iterable[Path | None], option: str = "-o") -> None:
     """Make sure that what is written takes the place of nothing that is read.
 
     Args:
         output: Where it goes.
         read: The files that are read; None for what is not given.
+        option: What names it.
 
     Raises:
         WrongUsageError: If it does.
@@ -68,7 +74,7 @@ def check_output(output: Path, read: Iterable[Path | None]) -> None:
         raise WrongUsageError(
             "what is written would take the place of a file that is read",
             where=str(output),
-            hint="Name another file by `-o`.",
+            hint=f"Name another file by `{option}`.",
         )
 
 

@@ -8,10 +8,12 @@ import click
 
 from . import console
 from .console import plain_files
-from .options import file, format_option, json_option, label_set
+from .options import check_output, examples, file, format_option, json_option, label_set
 
 
-@click.command()
+@click.command(
+    epilog=examples("synthner salvage responses.jsonl -o data.jsonl --labels O,B-PER,I-PER,B-LOC,I-LOC")
+)
 @click.argument("raw", type=file)
 @click.option("-o", "--output", required=True, type=file, help="Where the datapoints go, as JSONL.")
 @click.option("--labels", required=True, metavar="O,B-PER,…", help="The label set; integer tags index it.")
@@ -32,14 +34,18 @@ def salvage(raw: Path, output: Path, labels: str, rejects: Path | None, rule: st
     """
     from ..builders.salvaging import salvage_file
 
-    outcome = salvage_file(raw, output, label_set(labels), rejects=rejects, rule=rule)
+    known = label_set(labels)
+    with console.at_work(f"Salvaging {raw.name}"):
+        outcome = salvage_file(raw, output, known, rejects=rejects, rule=rule)
     if as_json:
         console.print_json(outcome.as_json())
     else:
         plain_files.print_salvage(outcome.as_json(), output)
 
 
-@click.command()
+@click.command(
+    epilog=examples("synthner curate data.jsonl --gold train.conll --test test.conll -o curated.jsonl")
+)
 @click.argument("data", type=file)
 @click.option("--gold", required=True, type=file, help="Gold sentences to train on; they decide everything.")
 @click.option("-o", "--output", required=True, type=file, help="Where the curated sentences go, as JSONL.")
@@ -86,7 +92,7 @@ def curate(
         plain_files.print_curated(outcome.as_json(), history, output)
 
 
-@click.command()
+@click.command(epilog=examples("synthner score gold.conll predicted.conll"))
 @click.argument("gold", type=file)
 @click.argument("predicted", type=file)
 @format_option
@@ -101,7 +107,8 @@ def score(gold: Path, predicted: Path, format_: str | None, as_json: bool) -> No
     from ..sources.report import Report
 
     report = Report()
-    outcome = score_files(gold, predicted, format=format_, report=report)
+    with console.at_work(f"Scoring {predicted.name}"):
+        outcome = score_files(gold, predicted, format=format_, report=report)
     if as_json:
         console.print_json({**outcome.as_json(), "problems": report.as_json()})
     else:
@@ -109,7 +116,9 @@ def score(gold: Path, predicted: Path, format_: str | None, as_json: bool) -> No
         plain_files.print_problems_of_scoring(report.problems)
 
 
-@click.command()
+@click.command(
+    epilog=examples("synthner train --gold train.conll --synthetic curated.jsonl --test test.conll")
+)
 @click.option("--gold", required=True, type=file, help="Gold sentences to train on.")
 @click.option("--synthetic", type=file, help="Synthetic sentences; used where they help on folds of gold.")
 @click.option("--test", required=True, type=file, help="Gold sentences to test on, once, at the end.")
@@ -134,6 +143,8 @@ def train(
     """
     from ..evaluation.train import train_and_test
 
+    if predictions is not None:
+        check_output(predictions, (gold, synthetic, test), "--predictions")
     with console.at_work(f"Training on {gold.name}"):
         outcome = train_and_test(
             gold, test, synthetic=synthetic, tagger=tagger, seed=seed, predictions=predictions

@@ -9,7 +9,7 @@ import click
 
 from ..schema.errors import DataError, WrongUsageError
 from . import console
-from .options import check_output, file, format_option, json_option
+from .options import check_output, examples, file, format_option, json_option
 
 if TYPE_CHECKING:
     from ..projection.methods import Projector
@@ -20,9 +20,16 @@ _OF_TAGGERS = ("tagger", "tagger_gold")
 _OF_TRANSLATORS = ("translator", "translator_revision", "source_language", "target_language", "batch_size")
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "synthner project --source en.conll --target yo.txt --alignments en-yo.txt \\",
+        "    --method exact -o yo.conll",
+    )
+)
 @click.option("--source", required=True, type=file, help="Labelled sentences, in any format.")
-@click.option("--target", required=True, type=file, help="Their translations: a line a sentence, in words.")
+@click.option(
+    "--target", required=True, type=file, help="Their translations, plain text: words, a line a sentence."
+)
 @click.option(
     "--alignments",
     type=file,
@@ -41,27 +48,35 @@ _OF_TRANSLATORS = ("translator", "translator_revision", "source_language", "targ
 @click.option(
     "--remove-puncs/--keep-puncs",
     default=None,
-    help="gf22: whether words of punctuation are left out.  [yes]",
+    help="gf22: whether words of punctuation are left out.  [default: yes]",
 )
-@click.option("--fill-gap-size", type=click.IntRange(0), help="gf22: words between groups to join.  [1]")
-@click.option("--merge-distance", type=click.IntRange(0), help="politov: words between runs to merge.  [1]")
 @click.option(
-    "--length-ratio", type=click.FloatRange(0), help="politov: words of a run a source word.  [0.8]"
+    "--fill-gap-size", type=click.IntRange(0), help="gf22: words between groups to join.  [default: 1]"
+)
+@click.option(
+    "--merge-distance", type=click.IntRange(0), help="politov: words between runs to merge.  [default: 1]"
+)
+@click.option(
+    "--length-ratio", type=click.FloatRange(0), help="politov: words of a run a source word.  [default: 0.8]"
 )
 @click.option("--only-i", is_flag=True, default=None, help="politov: a run at the first word stays apart.")
-@click.option("--top-k", type=click.IntRange(1), help="politov: keep so many runs, the longest.  [all]")
-@click.option("--n-proj", type=click.IntRange(1), help="greedy, exact: candidates of an entity.  [1]")
+@click.option(
+    "--top-k", type=click.IntRange(1), help="politov: keep so many runs, the longest.  [default: all]"
+)
+@click.option(
+    "--n-proj", type=click.IntRange(1), help="greedy, exact: candidates of an entity.  [default: 1]"
+)
 @click.option("--exactly", is_flag=True, default=None, help="exact: each entity to just so many, or none.")
 @click.option(
     "--candidates",
     type=click.Choice(["ngram", "tagger"]),
-    help="greedy, exact: what an entity may go to: any words, or what the tagger labels.  [ngram]",
+    help="greedy, exact: what an entity may go to: any words, or what the tagger labels.  [default: ngram]",
 )
 @click.option(
     "--scores",
     type=click.Choice(["align", "ner", "nmt", "fused"]),
     help="greedy, exact: by alignments, by a tagger, by a translation model, or by alignments and what there "
-    "is of the others.  [align]",
+    "is of the others.  [default: align]",
 )
 @click.option(
     "--tagger",
@@ -76,7 +91,7 @@ _OF_TRANSLATORS = ("translator", "translator_revision", "source_language", "targ
 @click.option("--source-language", metavar="CODE", help="What it calls the source's language: `eng_Latn`.")
 @click.option("--target-language", metavar="CODE", help="What it calls the target's language: `yor_Latn`.")
 @click.option(
-    "--batch-size", type=click.IntRange(1), help="Pairs of texts that it scores side by side.  [32]"
+    "--batch-size", type=click.IntRange(1), help="Pairs of texts that it scores side by side.  [default: 32]"
 )
 @format_option
 @json_option

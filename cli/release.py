@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..schema.errors import WrongUsageError
+from ..schema.errors import DataError, SynthnerError, WrongUsageError
 from . import console
 from .console import building
 from .console import clusters as console_clusters
@@ -18,6 +20,7 @@ from .console import history as console_history
 from .evaluation import grid_status_of
 from .options import (
     config_option,
+    examples,
     file,
     format_option,
     json_option,
@@ -26,6 +29,11 @@ from .options import (
     release_argument,
 )
 from .steps import build_dataset, generate_release, publish_to, show_plan
+
+if TYPE_CHECKING:
+    from ..generation.gold_tagging import TaggedGold
+    from ..release import Release
+    from ..sources.gold import Gold
 
 
 @click.command()
@@ -80,7 +88,7 @@ def generate(release: Path, only: tuple[str, ...], dry_run: bool, as_json: bool)
         raise click.exceptions.Exit(1)
 
 
-@click.command()
+@click.command(epilog=examples("synthner tag --generator gpt4 -o tagged/{language}.conll"))
 @release_argument
 @click.option("--generator", required=True, metavar="NAME", help="The generator whose model is asked.")
 @click.option(
@@ -113,9 +121,14 @@ def tag(release: Path, generator: str, output: str, split: str, as_json: bool) -
         raise WrongUsageError(
             f"`{output}` would hold several languages", hint="Write {language} into its name."
         )
-    tagged = {}
+    tagged: dict[str, dict[str, Any]] = {}
+    unanswered: dict[str, TaggedGold] = {}
     with console_generation.GenerationProgress(opened.currency) as progress:
         for code, labelled in tag_gold(opened, generator, split=split, watcher=progress):
+            if not labelled.is_answered:
+                unanswered[code] = labelled
+                tagged[code] = {"file": None, **labelled.as_json()}
+                continue
             path = Path(output.replace("{language}", code))
             path.parent.mkdir(parents=True, exist_ok=True)
             write_predictions(path, labelled.examples)
@@ -124,6 +137,22 @@ def tag(release: Path, generator: str, output: str, split: str, as_json: bool) -
                 console_generation.print_tagged(path, labelled)
     if as_json:
         console.print_json({"languages": tagged})
+    if unanswered:
+        raise _nothing_labelled(unanswered, opened)
+
+
+def _nothing_labelled(unanswered: Mapping[str, TaggedGold], release: Release) -> DataError:
+    """Return the error of languages for which a file would say that the model finds no mention at all."""
+    first, *others = unanswered.items()
+    code, labelled = first
+    also = f", and as little of {', '.join(code for code, _ in others)}" if others else ""
+    return DataError(
+        f"not one of {console.counted(len(labelled.examples), 'sentence')} could be labelled: "
+        f"{', '.join(labelled.without_answer)}{also}",
+        where=code,
+        hint=f"Nothing was written for it. The answers are in {release.journal}. If they were cut off, raise "
+        "the limit on their length in `sampling`; else let another model label.",
+    )
 
 
 @click.command()
@@ -161,7 +190,7 @@ def clusters(release: Path, only: tuple[str, ...], output: Path | None, as_json:
         console_clusters.print_clusters(found)
 
 
-@click.command()
+@click.command(epilog=examples("synthner build", "synthner build --explain swa_gpt4-train-3-12"))
 @release_argument
 @click.option(
     "--explain", metavar="ID", help="Print all that is known about one datapoint, published or not."
@@ -193,7 +222,7 @@ def build(release: Path, explain: str | None, as_json: bool) -> None:
     )
 
 
-@click.command()
+@click.command(epilog=examples("synthner validate", "synthner validate train.conll dev.conll test.conll"))
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @format_option
 @click.option("--labels", metavar="O,B-PER,…", help="The label set; integer tags in the files index it.")
@@ -266,6 +295,9 @@ def status(release: Path, as_json: bool) -> None:
         console_generation.print_status(opened, generated, published)
     if evaluated is not None:
         console_evaluation.print_grid_status(evaluated)
+        console_evaluation.print_what_to_know(evaluated, release)
+    elif not generated:
+        console.say(f"Nothing was evaluated yet. Next: synthner evaluate {shlex.quote(str(release))}")
 
 
 @click.command()
@@ -300,17 +332,38 @@ def _names_a_release(path: Path) -> bool:
     return path.suffix in (".yaml", ".yml") or path.is_dir()
 
 
+def _read_all_gold(release: Release) -> dict[str, Gold]:
+    """Read gold of every language, whether data is made in it, or it is only tested on or learned from.
+
+    Raises:
+        SynthnerError: The last error; those before it are printed, so that all can be mended at once.
+    """
+    from ..sources.gold import load_gold
+
+    gold, errors = {}, []
+    for code, source in release.grid.gold.items():
+        try:
+            gold[code] = load_gold(source, code, iob2_policy=release.gates.iob2)
+        except SynthnerError as error:
+            errors.append(error)
+    for error in errors[:-1]:
+        console.print_error(error)
+    if errors:
+        raise errors[-1]
+    return gold
+
+
 def _validate_release(path: Path, as_json: bool) -> None:
     from ..builders.findings import find_test_in_train
     from ..generation.plan import check_other_gold
     from ..hub.verification import verify_folder
     from ..schema.manifest import MANIFEST
-    from ..sources.gold import load_gold
 
     release = open_release(path)
-    sources = {config.language.code: config.gold for config in release.configs}
-    gold = {code: load_gold(source, code, iob2_policy=release.gates.iob2) for code, source in sources.items()}
+    gold = _read_all_gold(release)
     check_other_gold(release, gold)
+    # Gold on the Hub, as that of a corpus, is kept by others: whoever has the release cannot mend it.
+    to_mend = [code for code, data in gold.items() if data.hub is None and data.report.has_errors]
     findings = [each for each in find_test_in_train(gold) if each.name not in release.publishing.accept]
     built = (release.dataset / MANIFEST).exists()
     verified = verify_folder(release.dataset) if built else []
@@ -327,11 +380,12 @@ def _validate_release(path: Path, as_json: bool) -> None:
                     }
                     for code, data in gold.items()
                 },
+                "to_mend": to_mend,
                 "findings": [asdict(each) for each in findings],
                 "dataset": {config.name: dict(config.examples) for config in verified} if built else None,
             }
         )
     else:
-        building.print_release_validation(release, gold, findings, verified)
-    if findings or any(data.report.has_errors for data in gold.values()):
+        building.print_release_validation(release, gold, to_mend, findings, verified)
+    if findings or to_mend:
         raise click.exceptions.Exit(1)

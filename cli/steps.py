@@ -57,16 +57,12 @@ def show_plan(release: Release, only: tuple[str, ...], as_json: bool) -> None:
 
 def publish_to(release: Release, folder: Path, as_json: bool) -> dict[str, Any]:
     """Publish to a folder and load back; return what was done, and print it unless JSON is wanted."""
-    from ..cards.dataset_card import card_to_publish
-    from ..hub.folder import check_target, publish_to_folder
     from ..hub.verification import verify_folder
-    from ..schema.manifest import CARD
+    from ..publication import publish_release_to_folder
 
     outcome = None
     if folder.resolve() != release.dataset.resolve():
-        check_target(release.dataset, folder)
-        card = card_to_publish(release.dataset, folder / CARD)
-        outcome = publish_to_folder(release.dataset, folder, card)
+        outcome = publish_release_to_folder(release, folder)
     verified = verify_folder(folder)
     if not as_json:
         publishing.print_published(folder, outcome, verified)

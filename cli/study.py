@@ -191,6 +191,7 @@ def _evaluate(release: Release, ways: Ways, folder: Path, as_json: bool) -> None
         )
     else:
         console_evaluation.print_grid_status(status)
+        console_evaluation.print_what_to_know(status, release.path)
         console_evaluation.print_study(studied, reported)
     if not status.complete:
         raise click.exceptions.Exit(1)

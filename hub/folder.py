@@ -6,7 +6,6 @@ are not this dataset's are left alone.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Any
 
 from ..schema.errors import DataError, PublishError
 from ..schema.manifest import CARD, MANIFEST, listed_files, read_manifest
-from ..sources.files import atomic_path
+from ..sources.files import atomic_path, file_hash
 
 CHUNK = 1 << 20
 
@@ -37,7 +36,9 @@ class Published:
     removed: tuple[str, ...]
 
 
-def publish_to_folder(dataset: Path, target: Path, card: str | None = None) -> Published:
+def publish_to_folder(
+    dataset: Path, target: Path, card: str | None = None, manifest: str | None = None
+) -> Published:
     """Copy a built dataset into a folder in Hub layout.
 
     Everything is copied before anything is replaced, so a full disk leaves the published dataset as it was.
@@ -48,6 +49,7 @@ def publish_to_folder(dataset: Path, target: Path, card: str | None = None) -> P
         dataset: The folder that was built, with its manifest and card.
         target: The folder to publish to; made if it is not there.
         card: The card to publish, where it is not the built one as it stands.
+        manifest: The manifest to publish, where it is not the built one; it lists the same files.
 
     Raises:
         PublishError: If the dataset is incomplete or changed since it was built, or if the target cannot
@@ -55,19 +57,20 @@ def publish_to_folder(dataset: Path, target: Path, card: str | None = None) -> P
     """
     dataset, target = dataset.resolve(), target.resolve()
     former = check_target(dataset, target)
-    manifest = _manifest_of(dataset, hint="Run `synthner build`.")
-    _check_license(manifest)
-    hashes = listed_files(manifest)
+    built = _manifest_of(dataset, hint="Run `synthner build`.")
+    _check_license(built)
+    hashes = listed_files(built)
     _check_complete(dataset, hashes)
 
     written, unchanged = [], []
+    instead = {CARD: card, MANIFEST: manifest}
 
     def publish(names: Iterable[str]) -> None:
         """Copy files, and put them in their places in the opposite order once all are copied."""
         with _explained(target), ExitStack() as copies:
             for name in names:
-                if name == CARD and card is not None:
-                    copied = _write(_inside(target, name), card.encode("utf-8"), copies)
+                if (content := instead.get(name)) is not None:
+                    copied = _write(_inside(target, name), content.encode("utf-8"), copies)
                 else:
                     copied = _copy(_inside(dataset, name), _inside(target, name), hashes.get(name), copies)
                 (written if copied else unchanged).append(name)
@@ -102,10 +105,30 @@ def check_target(dataset: Path, target: Path) -> dict[str, str]:
     return listed_files(_manifest_of(target, hint="Choose another folder: this one is not synthner's."))
 
 
-def sha256_of(path: Path) -> str:
-    """Return the hexadecimal sha256 of a file's bytes."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def check_built(dataset: Path) -> dict[str, Any]:
+    """Return the manifest of a built dataset whose files are all there, as they were built.
+
+    Raises:
+        PublishError: If one is not.
+    """
+    dataset = dataset.resolve()
+    manifest = _manifest_of(dataset, hint="Run `synthner build`.")
+    hashes = listed_files(manifest)
+    _check_complete(dataset, hashes)
+    for name, expected in hashes.items():
+        path = _inside(dataset, name)
+        with _explained(path):
+            _check_hash(path, file_hash(path), expected)
+    return manifest
+
+
+def _check_hash(path: Path, found: str, expected: str) -> None:
+    if found != expected:
+        raise PublishError(
+            f"the file is not the one that was built: sha256 {found}, not {expected}",
+            where=str(path),
+            hint="Run `synthner build` again.",
+        )
 
 
 def _check_license(manifest: Mapping[str, Any]) -> None:
@@ -147,15 +170,11 @@ def _copy(source: Path, target: Path, expected: str | None, copies: ExitStack) -
     The copy takes its place when `copies` is left without an error.
     """
     with _explained(source):
-        found = sha256_of(source)
-    if expected is not None and found != expected:
-        raise PublishError(
-            f"the file is not the one that was built: sha256 {found}, not {expected}",
-            where=str(source),
-            hint="Run `synthner build` again.",
-        )
+        found = file_hash(source)
+    if expected is not None:
+        _check_hash(source, found, expected)
     with _explained(target):
-        if target.is_file() and sha256_of(target) == found:
+        if target.is_file() and file_hash(target) == found:
             return False
         temporary = copies.enter_context(atomic_path(target))
         with source.open("rb") as reader, temporary.open("wb") as writer:

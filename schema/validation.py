@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from jsonschema import Draft202012Validator, ValidationError
 
+_NOT_MEANT = frozenset({"const", "enum", "type", "required"})
+
 
 @cache
 def json_schema(name: str) -> dict[str, Any]:
@@ -45,7 +47,22 @@ def first_error(name: str, value: Any) -> ValidationError | None:
             [str(key) for key in error.absolute_path],
         ),
     )
-    return errors[0] if errors else None
+    return _of_what_was_meant(errors[0]) if errors else None
+
+
+def _of_what_was_meant(error: ValidationError) -> ValidationError:
+    """Return what is wrong with the choice that was meant, where a value may be one of several.
+
+    A choice that is another value or of another type was not meant. Where each of them is a key that must be
+    there, none is nearer than the others.
+    """
+    if error.validator not in ("oneOf", "anyOf"):
+        return error
+    of_itself = [inner for inner in error.context or () if not inner.relative_path]
+    others = {inner.schema_path[0] for inner in of_itself if inner.validator in _NOT_MEANT}
+    meant = [inner for inner in error.context or () if inner.schema_path[0] not in others]
+    meant.sort(key=lambda inner: inner.validator != "additionalProperties")
+    return _of_what_was_meant(meant[0]) if meant else error
 
 
 def explain(error: ValidationError) -> tuple[str, str | None]:
@@ -75,9 +92,16 @@ def explain(error: ValidationError) -> tuple[str, str | None]:
                 f"`{error.instance}` is none of its values",
                 nearest(str(error.instance), accepted),
             )
-        case "oneOf":
+        case "oneOf" | "anyOf":
             names = " or ".join(f"`{name}`" for choice in accepted for name in choice.get("required", ()))
-            message = f"exactly one of {names} must be given"
+            exactly = "exactly one of " if error.validator == "oneOf" else ""
+            message = f"{exactly}{names} must be given"
+            if not names:
+                values = [
+                    each for choice in accepted for each in (*choice.get("enum", ()), *_constant(choice))
+                ]
+                message = f"`{_short(error.instance)}` is not valid here"
+                hint = f"{nearest(str(error.instance), values)}{_or_keys(error)}" if values else hint
         case "type":
             message = f"`{_short(error.instance)}` is no {accepted}"
         case "pattern":
@@ -104,6 +128,17 @@ def nearest(word: str, known: Iterable[str]) -> str:
     if not names:
         return "There is none here."
     return "Known here: " + ", ".join(f"`{name}`" for name in names) + "."
+
+
+def _or_keys(error: ValidationError) -> str:
+    """Name the keys that a value may have, where it may be a mapping as well, and is none."""
+    rules: list[Any] = [inner.schema for inner in error.context or () if inner.validator == "type"]
+    keys = [f"`{key}`" for rule in rules for key in rule.get("properties", ())]
+    return f" Or keys of their own: {', '.join(keys)}." if keys else ""
+
+
+def _constant(rule: dict[str, Any]) -> list[Any]:
+    return [rule["const"]] if "const" in rule else []
 
 
 def _short(value: Any) -> str:

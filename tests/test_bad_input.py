@@ -6,9 +6,14 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from huggingface_hub import CommitOperationAdd
 
+from synthner.hub.loopback import LoopbackHub
+from synthner.tests import command_line
 from synthner.tests.command_line import files_in
 from synthner.tests.in_process import done, refused, synthner
+from synthner.tests.loopback_clients import api_for
+from synthner.tests.small_release import write_release
 
 LABELS = "O,B-PER,I-PER,B-ORG,I-ORG,B-LOC,I-LOC,B-DATE,I-DATE"
 HUNDRED_MEGABYTES = 100_000_000
@@ -193,6 +198,65 @@ def test_gold_with_errors_must_be_mended(release):
 
     assert ended.status == 1
     assert f"invalid tag: first at {path}:" in ended.stdout
+    assert "Mend the errors in gold of swa: until then this ends with status 1." in ended.stdout
+
+
+ROWS_WITH_ERRORS = "".join(
+    json.dumps(row) + "\n"
+    for row in (
+        {"tokens": ["Ada", "bor", "i", "Ribe"], "ner_tags": ["B-PER", "O", "O", "I-LOC"]},
+        {"tokens": ["Maja", "synger"], "ner_tags": ["PER", "O"]},
+    )
+)
+
+
+def release_with_gold(folder: Path, hub: str) -> None:
+    path = write_release(folder, {"gpt": {"examples": 1, "calls": {"train": 1}}}).path
+    release = json.loads(path.read_text(encoding="utf-8"))
+    release["languages"]["da"]["gold"] = {"hub": hub, "license": "cc0-1.0"}
+    path.write_text(json.dumps(release), encoding="utf-8")
+
+
+def gold_on_the_hub(hub: LoopbackHub, folder: Path, files: dict[str, str]) -> dict[str, str]:
+    """Write a release whose gold is on a Hub; return the variables of who reads it there."""
+    api = api_for(hub, hub.add_user("ada"))
+    api.create_repo("ada/gold", repo_type="dataset")
+    added = [CommitOperationAdd(name, text.encode()) for name, text in files.items()]
+    api.create_commit("ada/gold", added, commit_message="Publish", repo_type="dataset")
+    release_with_gold(folder, "ada/gold")
+    return hub.environment(hub.add_user("eve"), folder / "home")
+
+
+def test_errors_in_gold_that_others_keep_are_shown_and_do_not_fail(tmp_path, loopback_hub):
+    environment = gold_on_the_hub(loopback_hub, tmp_path, {"train.jsonl": ROWS_WITH_ERRORS})
+
+    told = command_line.done("validate", folder=tmp_path, **environment).stdout
+
+    assert "orphan I- tag: first at" in told
+    assert "invalid tag: first at" in told
+    assert "Mend the errors" not in told
+
+
+def test_a_file_on_the_hub_that_is_no_json_is_not_taken_for_a_login_page(tmp_path, loopback_hub):
+    files = {"train.jsonl": ROWS_WITH_ERRORS, "dataset_infos.json": "<html>"}
+    environment = gold_on_the_hub(loopback_hub, tmp_path, files)
+
+    ended = command_line.synthner("validate", folder=tmp_path, **environment)
+
+    assert "Error: ada/gold: a file of the dataset is no JSON" in ended.stderr
+    assert "login" not in ended.stderr
+
+
+def test_errors_in_gold_in_a_folder_must_be_mended(tmp_path, monkeypatch):
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "ours").mkdir()
+    (tmp_path / "ours" / "train.jsonl").write_text(ROWS_WITH_ERRORS, encoding="utf-8")
+    release_with_gold(tmp_path, str(tmp_path / "ours"))
+
+    ended = synthner("validate", folder=tmp_path)
+
+    assert ended.status == 1
+    assert "Mend the errors in gold of da" in ended.stdout
 
 
 EDITS = {

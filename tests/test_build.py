@@ -1,5 +1,9 @@
 import gzip
 import json
+import os
+import shutil
+import subprocess
+import sys
 import unicodedata
 from collections import Counter
 from itertools import pairwise
@@ -13,6 +17,7 @@ from filelock import FileLock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import synthner
 from synthner.builders.build import build
 from synthner.generation.calls import Call, Reply
 from synthner.generation.generate import generate
@@ -416,6 +421,34 @@ def test_a_finished_build_is_not_repeated_until_something_changes(tmp_path):
     changed, calls = counted()
     assert calls == 1
     assert changed["configs"]["da_mock"]["gold"]["splits"]["train"] == 1
+
+
+@pytest.mark.parametrize(
+    "changed",
+    ["builders/build.py", "projection/model_folders.py", "release.py"],
+    ids=["a builder", "what it stands on", "what reads the release"],
+)
+def test_a_build_by_another_version_is_repeated(tmp_path, changed):
+    path = _release(tmp_path, {"train": [SOUND]})
+    _built(path)
+    copied = tmp_path / "newer" / "synthner"
+    left_out = shutil.ignore_patterns(".*", "__pycache__", "tests", "docs", "benchmarks", "examples")
+    shutil.copytree(Path(synthner.__file__).parent, copied, ignore=left_out)
+    count = (
+        "import sys, pathlib, synthner.builders.build, synthner.release\n"
+        "release = synthner.release.read_release(pathlib.Path(sys.argv[1]))\n"
+        "synthner.builders.build.build(release, advance=print)\n"
+    )
+
+    def calls() -> str:
+        command = [sys.executable, "-c", count, str(path)]
+        variables = {**os.environ, "PYTHONPATH": str(tmp_path / "newer")}
+        return subprocess.run(command, capture_output=True, check=True, env=variables, text=True).stdout
+
+    assert calls() == ""
+    with (copied / changed).open("a", encoding="utf-8") as file:
+        file.write("# Changed.\n")
+    assert calls() == "1\n"
 
 
 def test_files_of_a_former_build_are_removed_and_others_stay(tmp_path):

@@ -386,8 +386,10 @@ def test_a_broken_card_is_not_overwritten(manifest, tmp_path, existing):
     write_manifest(tmp_path, manifest)
     (tmp_path / "README.md").write_text(existing, encoding="utf-8")
 
-    with pytest.raises(DataError):
+    with pytest.raises(DataError) as refusal:
         write_card(tmp_path)
+
+    assert refusal.value.where == str(tmp_path / "README.md")
 
     assert (tmp_path / "README.md").read_text(encoding="utf-8") == existing
 
@@ -416,6 +418,11 @@ def test_text_written_into_both_cards_is_never_lost(tmp_path, manifest):
 
     with pytest.raises(DataError, match="different text"):
         card_to_publish(tmp_path, published)
+
+    published.write_text(BEGIN, encoding="utf-8")
+    with pytest.raises(DataError, match="only one of the two lines") as refusal:
+        card_to_publish(tmp_path, published)
+    assert refusal.value.where == str(published)
 
     published.write_text(card.read_text(encoding="utf-8"), encoding="utf-8")
     assert card_to_publish(tmp_path, published) == card.read_text(encoding="utf-8")

@@ -130,6 +130,18 @@ def test_the_diff_shows_rows_and_the_ends_of_the_waterfall(tmp_path):
     assert "| `yor_aya` | removed | 0 | 3 | 0 | 5,010 | 10 | 3 |" in lines
 
 
+def test_a_step_that_a_split_does_not_go_through_keeps_what_came_to_it(tmp_path):
+    built = write_dataset(tmp_path, {"yor_gpt4": ROWS})
+    waterfall = built["configs"]["yor_gpt4"]["waterfall"]
+    waterfall["train"].insert(-1, {"step": "curation", "kept": 3, "lost": 0, "reasons": {}})
+
+    compared = compare_releases(None, built, published_file=_never, built_file=lambda name: tmp_path / name)
+
+    kept = compared.configs[0].after
+    assert list(kept)[-2:] == ["curation", "published"]
+    assert (kept["curation"], kept["published"]) == (4, 4)
+
+
 def test_no_changed_config_is_said_in_words(tmp_path):
     changes = _compare(tmp_path, BOTH, BOTH)
 

@@ -47,7 +47,33 @@ def test_help_names_every_command_in_a_whole_sentence(tmp_path):
 
     for command in COMMANDS:
         assert re.search(rf"^  {command} +[A-Z].*\w\.$", text, re.MULTILINE), command
-    assert "..." not in text.partition("Commands:")[2]
+    assert "..." not in text.partition("Commands on a release:")[2]
+    assert text.index("  init ") < text.index("  publish ") < text.index("Commands on plain files:")
+    assert text.index("Commands on plain files:") < text.index("  curate ") < text.index("  leaderboard ")
+
+
+def test_the_examples_in_help_are_commands_that_there_are():
+    programs: list[click.Group] = [cli.synthner]
+    lines = []
+    for program in programs:
+        programs += [each for each in program.commands.values() if isinstance(each, click.Group)]
+        for command in (program, *program.commands.values()):
+            lines += (command.epilog or "").replace("\\\n", "").splitlines()
+    found = [line.split(" && ")[0].split() for line in lines if line.startswith("  synthner ")]
+
+    assert len(found) >= 10
+    for _synthner, *words in found:
+        command: click.Command = cli.synthner
+        while isinstance(command, click.Group):
+            command = command.commands[words.pop(0)]
+        command.make_context(command.name, words)  # Wrong usage is an error here.
+
+
+@pytest.mark.parametrize("command", ["evaluate", "report", "push-model"])
+def test_the_commands_of_the_evaluation_show_how_they_are_called(tmp_path, command):
+    _, _, shown = done(command, "--help", folder=tmp_path).stdout.partition("Examples:\n")
+
+    assert shown.strip().startswith(f"synthner {command}")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -260,6 +286,46 @@ def test_a_release_elsewhere_by_file_or_folder(tmp_path):
     assert [path.name for path in elsewhere.iterdir()] == ["ọjà"]
     (release / "mine.yaml").rename(release / "release.yaml")
     assert done("status", release, "--json", folder=elsewhere).json["configs"]["swa_gpt4"]["published"]
+
+
+def test_what_keeps_a_release_from_the_hub_keeps_it_from_a_folder(built):
+    there = built.parent / "there"
+    release, test = built / "release.yaml", built / "gold" / "test.conll"
+    test.write_bytes((built / "gold" / "train.conll").read_bytes())
+
+    said = refused("publish", "--to", there, folder=built)
+    assert re.search(r"not published: gold of swa: .* of test stand in train, too \[contamination\]", said)
+    assert "publish: accept: contamination" in said
+    assert not there.exists()
+
+    reason = "Both splits are meant to be the same here."
+    text = release.read_text(encoding="utf-8")
+    accepting = f"publish: {{accept: {{contamination: {reason}}}}}\n"
+    release.write_text(re.sub(r"(?ms)^publish:.*?(?=^\S|\Z)", "", text) + accepting, encoding="utf-8")
+    done("publish", "--to", there, folder=built)
+    assert reason in (there / "README.md").read_text(encoding="utf-8")
+    manifest = json.loads((there / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["accepted"] == {"contamination": reason}
+    assert "0 files written, 7 unchanged" in done("publish", "--to", there, folder=built).stdout
+
+
+def test_an_incomplete_card_keeps_nothing_from_a_folder(built):
+    release = built / "release.yaml"
+    text = release.read_text(encoding="utf-8")
+    release.write_text(re.sub(r"(?m)^authors:.*\n", "", text), encoding="utf-8")
+    done("build", folder=built)
+
+    done("publish", "--to", "../there", folder=built)
+
+
+def test_a_folder_does_not_get_a_dataset_that_lacks_a_config_of_the_release(built):
+    release = built / "release.yaml"
+    text = release.read_text(encoding="utf-8")
+    release.write_text(text.replace("\n  swap: ", "\n  other: "), encoding="utf-8")
+
+    said = refused("publish", "--to", "../there", folder=built)
+
+    assert "swa_other is not built; swa_swap is not in release.yaml any more" in said
 
 
 def test_only_the_files_of_this_dataset_are_touched(built):

@@ -62,7 +62,7 @@ def test_data_gives_the_terminal_no_commands(tmp_path, said):
 
 def test_a_release_without_generators_is_valid_and_of_no_configs(tmp_path):
     write_grid(tmp_path)
-    assert "release.yaml is valid.\n\nNothing is built" in done("validate", folder=tmp_path).stdout
+    assert "release.yaml is valid.\n\nGold of en" in done("validate", folder=tmp_path).stdout
     write_release(tmp_path / "other", {"gpt": {"examples": 3, "calls": {"train": 1}}})
     assert "release.yaml is valid: da_gpt.\n\nGold of da" in done("validate", "other", folder=tmp_path).stdout
 
@@ -153,14 +153,14 @@ def test_a_dry_run_where_nothing_can_be_run_fails_and_says_why(tmp_path, as_json
     if as_json:
         assert reason in ended.json["left_out"][0]["message"]
     else:
-        assert "Not run: en other predictions: " in ended.stderr
+        assert "Not run: other predictions in en: " in ended.stderr
         assert reason in ended.stderr
     assert not (tmp_path / "runs").exists()
 
 
 def test_a_dry_run_of_what_can_be_run_in_part_succeeds(tmp_path):
     write_grid(tmp_path, {"sources": {"organic": "gold", "other": {"predictions": "other.jsonl"}}})
-    assert "Not run: en other predictions: " in done("evaluate", "--dry-run", folder=tmp_path).stderr
+    assert "Not run: other predictions in en: " in done("evaluate", "--dry-run", folder=tmp_path).stderr
 
 
 def test_predictions_are_no_data_to_add_to_gold(tmp_path):
@@ -175,6 +175,46 @@ def test_predictions_are_no_data_to_add_to_gold(tmp_path):
     value["evaluation"]["sources"]["synthetic"] = {"train": "synthetic-{language}.jsonl"}
     path.write_text(json.dumps(value), encoding="utf-8")
     assert read_release(path).grid.settings == ("scratch", "gold+synthetic")
+
+
+def test_gold_is_validated_where_no_data_is_made(tmp_path):
+    write_grid(tmp_path, languages=("en", "fi", "el"))
+
+    told = done("validate", folder=tmp_path).stdout
+    for code in ("en", "fi", "el"):
+        assert f"Gold of {code}: {code}-train.jsonl, " in told
+    assert "Nothing is built yet." not in told
+
+    with (tmp_path / "en-test.jsonl").open("a", encoding="utf-8") as file:
+        file.write('{"tokens": ["Ada"], "ner_tags": ["PER"]}\n')
+    ended = synthner("validate", folder=tmp_path)
+    assert ended.status == 1
+    assert "invalid tag: first at" in ended.stdout
+    assert "Mend the errors in gold of en" in ended.stdout
+
+
+@pytest.mark.parametrize("as_json", [(), ("--json",)], ids=["words", "JSON"])
+def test_a_release_of_nothing_says_what_it_lacks(tmp_path, as_json):
+    path = write_grid(tmp_path)
+    value = json.loads(path.read_text(encoding="utf-8"))
+    del value["evaluation"]
+    path.write_text(json.dumps(value), encoding="utf-8")
+    message = refused("validate", *as_json, folder=tmp_path)
+    assert message.startswith("release.yaml:1: `generators` or `evaluation` must be given\n")
+
+
+@pytest.mark.parametrize("as_json", [(), ("--json",)], ids=["words", "JSON"])
+def test_what_is_wrong_with_gold_is_said_of_every_language_at_once(tmp_path, as_json):
+    write_grid(tmp_path, languages=("en", "fi", "el"))
+    (tmp_path / "en-test.jsonl").unlink()
+    (tmp_path / "el-train.jsonl").write_text("", encoding="utf-8")
+
+    ended = synthner("validate", *as_json, folder=tmp_path)
+
+    assert (ended.status, ended.stdout) == (1, "")
+    first, second = ended.stderr.split("Error: ")[1:]
+    assert first.startswith(f"{tmp_path / 'en-test.jsonl'}: there is no such file")
+    assert second.startswith(f"{tmp_path / 'el-train.jsonl'}: ")
 
 
 def test_ci_tries_the_quickstart_before_anything_brings_the_extras():

@@ -417,3 +417,49 @@ def test_a_damaged_manifest_or_data_file_is_built_again(built):
     assert files_in(built.parent / "there") == {}
     done("build", folder=built)
     assert files_in(built / "dataset") == whole
+
+
+def opened_by_a_reader(pipe: Path) -> int:
+    deadline = time.monotonic() + 40
+    while True:
+        try:
+            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:  # how Linux says that nobody reads it
+            assert time.monotonic() < deadline, "nobody reads it"
+            time.sleep(0.02)
+
+
+NOTHING_KEPT = "Interrupted. Nothing was written, and nothing is kept."
+ANEW = "Interrupted. Run the same command again: it begins anew."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("salvage", "read.jsonl", "-o", "out.jsonl", "--labels", "O,B-PER,I-PER"), NOTHING_KEPT),
+        (("score", "read.jsonl", "read.jsonl"), NOTHING_KEPT),
+        (("validate", "read.jsonl"), ANEW),
+        (("generate", "release", "--dry-run"), ANEW),
+        (("publish", "read.jsonl", "--rehearse"), ANEW),
+        (
+            ("generate", "release"),
+            "Interrupted. What is done is kept: run the same command again to go on.",
+        ),
+    ],
+    ids=["salvage", "score", "validate", "dry run", "rehearsal", "generate"],
+)
+def test_an_interrupted_command_says_what_is_true_of_it(tmp_path, arguments, message):
+    write_release(tmp_path / "release", {"gpt": server_settings("http://127.0.0.1:9")})
+    data, gold = tmp_path / "read.jsonl", tmp_path / "release" / "gold" / "train.conll"
+    gold.unlink()
+    # Whoever reads a pipe waits for its writer.
+    os.mkfifo(data)
+    os.mkfifo(gold)
+    started = start(*arguments, folder=tmp_path)
+    writer = opened_by_a_reader(gold if "release" in arguments else data)
+    started.send_signal(signal.SIGINT)
+    ended = finish(started)
+    os.close(writer)
+    assert (ended.status, ended.stdout) == (130, "")
+    assert ended.stderr.strip() == message
+    assert not (tmp_path / "out.jsonl").exists()

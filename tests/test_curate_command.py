@@ -2,13 +2,14 @@ import gzip
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 
 import pytest
 
 from synthner.tests import command_line
-from synthner.tests.command_line import SCRIPT, environment
+from synthner.tests.command_line import SCRIPT, environment, files_in
 from synthner.tests.curation_sentences import rows_of, sentences, write
 from synthner.tests.in_process import done, refused
 from synthner.tests.terminal import on_a_terminal
@@ -196,8 +197,23 @@ def test_gold_scored_against_itself_is_perfect(folder):
 def test_training_says_what_synthetic_data_gained(with_folds):
     files = ("--gold", "gold.jsonl", "--synthetic", "data.jsonl", "--test", "test.jsonl")
     said = done("train", *files, folder=with_folds).stdout
-    assert "On folds of gold, synthetic data gains" in said
+    gain = r"[+-]0\.\d{3}"
+    assert re.search(
+        rf"On folds of gold, synthetic data gains {gain} \(standard error 0\.\d{{3}}\)\. "
+        rf"With what such data gained elsewhere, {gain} is expected of it\.",
+        said,
+    )
     assert "Recipe: " in said
+
+
+@pytest.mark.parametrize("read", ["gold.jsonl", "data.jsonl", "./test.jsonl"])
+def test_predictions_take_the_place_of_no_file_that_is_read(folder, read):
+    before = files_in(folder)
+    files = ("--gold", "gold.jsonl", "--synthetic", "data.jsonl", "--test", "test.jsonl")
+    message = refused("train", *files, "--predictions", read, folder=folder, status=2)
+    assert "would take the place of a file that is read" in message
+    assert "`--predictions`" in message
+    assert files_in(folder) == before
 
 
 def test_what_curation_kept_nothing_of_can_be_trained_with(folder):

@@ -35,6 +35,7 @@ from synthner.tests.grid_release import (
     write_grid,
 )
 from synthner.tests.in_process import done, refused, synthner
+from synthner.tests.terminal import on_a_terminal
 
 # Tenths of a second a cell: there is time to kill its process.
 SLOW = {"sizes": [230, 240], "seeds": 4, "sources": {"organic": "gold"}}
@@ -123,6 +124,45 @@ def test_what_is_done_is_not_run_again_and_the_status_says_so(tmp_path):
     assert {path: path.stat().st_mtime_ns for path in times} == times
     assert "7 of 7 cells done" in done("status", folder=tmp_path).stdout
     assert done("status", "--json", folder=tmp_path).json["evaluation"]["done"] == 7
+
+
+def test_a_size_says_how_many_sentences_there_are_where_these_are_fewer(tmp_path):
+    settings = ["scratch", "gold+synthetic", "multilingual"]
+    write_grid(tmp_path, {"sizes": [10, 50], "seeds": 1, "settings": settings}, languages=["en", "fi"])
+
+    ended = done("evaluate", "--workers", "1", folder=tmp_path)
+
+    lines = {line.partition(": F1")[0] for line in ended.stderr.splitlines()}
+    assert {"en crf scratch synthetic 10 seed 0", "en crf scratch synthetic 50 (30) seed 0"} < lines
+    assert {"en crf gold+synthetic synthetic 50 (40) seed 0", "fi crf scratch organic 50 (40) seed 0"} < lines
+    told = "Fewer sentences than asked for: organic 50 (40) in en, fi; synthetic 50 (30) in en, fi; gold 50"
+    assert told in ended.stderr
+    assert told in done("status", folder=tmp_path).stderr
+    smaller = done("status", "--json", folder=tmp_path).json["evaluation"]["smaller"]
+    assert smaller == done("evaluate", "--dry-run", "--json", folder=tmp_path).json["smaller"]
+    assert len(smaller) == 10
+    assert {
+        "language": "fi",
+        "source": "synthetic",
+        "setting": "multilingual",
+        "size": 50,
+        "true_size": 30,
+    } in smaller
+
+
+def test_a_terminal_sees_which_language_is_read_while_the_grid_is_planned(tmp_path):
+    release = write_grid(tmp_path, languages=["en", "fi"])
+
+    shown = on_a_terminal("evaluate", release, "--dry-run")
+
+    assert shown.status == 0
+    first, second = (shown.terminal.index(f"Reading {code}, ") for code in ("en", "fi"))
+    assert "1 of 2 languages" in shown.terminal[first:second]
+    assert "2 of 2 languages" in shown.terminal[second:]
+    # It goes when it is done, and it never takes a line of its own, which bars of others need.
+    assert "Reading" not in shown.terminal.rpartition("\x1b[2K")[2]
+    assert "\n" not in shown.terminal[first:second]
+    assert "Reading" not in done("evaluate", "--dry-run", folder=tmp_path).stderr
 
 
 def test_a_dry_run_trains_nothing(tmp_path):
@@ -291,6 +331,7 @@ def test_where_every_cell_failed_no_report_is_proposed(tmp_path):
         ({"taggers": {"t": {"model": "m", "recipe": "papr"}}}, (), "taggers.t: there is no recipe `papr`", 2),
         ({"taggers": {"t": {"model": "m", "settings": {"epoch": 1}}}}, (), "no hyper-parameter `epoch`", 2),
         ({"sources": {"organic": "gld"}}, (), "organic: `gld` is not valid here\nDid you mean `gold`?", 1),
+        ({"sources": {"x": "gpt4"}}, (), "here: `gold`. Or keys of their own: `generator`, `joint`", 1),
         ({"sources": {"x": {"trian": "a"}}}, (), "sources.x: unknown key `trian`\nDid you mean `train`?", 1),
         ({"sources": {"x": {"train": 5}}}, (), "evaluation.sources.x.train: `5` is no string", 1),
         ({"sources": {"x": {"train": "a", "corpus": "c"}}}, (), "exactly one of `generator` or `joint`", 1),
@@ -299,7 +340,8 @@ def test_where_every_cell_failed_no_report_is_proposed(tmp_path):
     ],
     ids=[
         *("no cell", "a language twice", "no recipe", "no hyper-parameter", "a source by its name"),
-        *("a mistyped key", "a number for a file", "two places", "ray and workers", "gpus alone"),
+        *("a generator by its name", "a mistyped key", "a number for a file", "two places"),
+        *("ray and workers", "gpus alone"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_before_anything_is_run(

@@ -279,8 +279,11 @@ def test_a_changed_data_file_is_detected(published):
 def test_a_missing_data_file_is_detected(published):
     (published / TRAIN).unlink()
 
-    with pytest.raises(PublishError, match="No such file"):
+    with pytest.raises(PublishError, match="No such file") as caught:
         verify_folder(published)
+
+    assert caught.value.where == str(published / TRAIN)
+    assert "release.yaml" not in str(caught.value.hint)
 
 
 def test_a_number_of_examples_that_differs_is_detected(published):

@@ -302,6 +302,22 @@ def test_changed_data_is_refused(publisher, crf, repository, tmp_path):
     assert "(source)" not in message
 
 
+def test_a_run_whose_epoch_was_chosen_otherwise_is_not_said_to_be_of_other_data(
+    publisher, encoder, repository, tmp_path
+):
+    evaluated = encoder.copy(tmp_path / "release")
+    now, before = evaluated.cell("tiny"), "0" * 24
+    training = dict(evaluated.results()[now]["training"])
+    del training["validation_loss"]
+    (evaluated.folder / "runs" / now).rename(evaluated.folder / "runs" / before)
+    evaluated.change_result(before, id=before, training=training)
+
+    message = publisher.not_pushed(evaluated.folder, before, "--to", repository)
+
+    assert "this run is of an earlier version, in which micro-F1 alone could choose the best epoch" in message
+    assert "Changed: " not in message
+
+
 def test_other_predictions_than_the_runs_are_refused_on_a_cpu(publisher, crf, repository, tmp_path):
     evaluated = _with_other_predictions(crf.copy(tmp_path / "release"), organic(crf))
 

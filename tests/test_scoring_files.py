@@ -3,7 +3,7 @@ import json
 import pytest
 from seqeval.metrics import f1_score
 
-from synthner.evaluation.prediction_files import score_files, write_predictions
+from synthner.evaluation.prediction_files import read_predictions, score_files, write_predictions
 from synthner.schema.errors import DataError
 from synthner.schema.example import Example
 from synthner.sources.readers import read_examples
@@ -99,6 +99,20 @@ def test_written_predictions_are_read_back(tmp_path):
         (("1 000", "#", "km test"), ("O", "O", "B-LOC")),
         (("Ọ̀yọ́", "town"), ("B-LOC", "O")),
     ]
+
+
+@pytest.mark.parametrize("spaced", ["1000", "1 000"], ids=["words", "a word with a space"])
+def test_a_token_that_begins_a_document_is_read_back(tmp_path, spaced):
+    examples = [
+        Example("1", ("-DOCSTART-", "is", "read", spaced), ("O", "O", "O", "B-LOC")),
+        Example("2", ("Ada", "-DOCSTART-s", "#"), ("B-PER", "I-PER", "O")),
+    ]
+    path = tmp_path / "predictions.conll"
+    write_predictions(path, examples)
+    assert [(example.tokens, example.ner_tags) for example in read_examples(path)] == [
+        (example.tokens, example.ner_tags) for example in examples
+    ]
+    assert read_predictions(path, examples) == [example.ner_tags for example in examples]
 
 
 @pytest.mark.parametrize(

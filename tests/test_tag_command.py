@@ -12,7 +12,7 @@ from synthner.schema.example import Example
 from synthner.schema.labels import LabelSet
 from synthner.sources.readers import read_examples
 from synthner.tests.chat_server import ChatServer, completion, refusal
-from synthner.tests.command_line import done, refused
+from synthner.tests.command_line import done, refused, synthner
 
 LABELS = LabelSet.of_types(("PER", "LOC"))
 TEST = [
@@ -150,14 +150,35 @@ def test_nothing_is_asked_twice_and_nothing_of_it_is_in_the_dataset(tmp_path, se
 
 def test_what_cannot_be_read_has_no_labels_and_is_told(tmp_path, server):
     write_release(tmp_path, server)
-    server.answer = lambda number: completion(perfect(asked(server, number)[1:]) if number else "I cannot.")
+
+    def answer(number: int) -> bytes:
+        sentences = asked(server, number)
+        return completion("I cannot." if len(sentences) == 5 else perfect(sentences))
+
+    server.answer = answer
 
     shown = done("tag", "--generator", "gpt", "-o", "da.conll", folder=tmp_path).stdout
 
-    assert "without labels" in shown
+    assert "5 sentences without labels" in shown
     rows = list(read_examples(tmp_path / "da.conll"))
     assert [row.tokens for row in rows] == [each.tokens for each in KNOWN.values()]
     assert not any(tag != "O" for row in rows[:5] for tag in row.ner_tags)
+    assert [row.ner_tags for row in rows[5:]] == [each.ner_tags for each in list(KNOWN.values())[5:]]
+
+
+def test_where_no_sentence_is_labelled_nothing_is_written_and_it_is_no_success(tmp_path, server):
+    write_release(tmp_path, server)
+    server.answer = lambda _number: completion("I cannot.")
+
+    said = refused("tag", "--generator", "gpt", "-o", "da.conll", folder=tmp_path)
+
+    assert "da: not one of 7 sentences could be labelled: no answer for the sentence\n" in said
+    assert "journal.sqlite" in said
+    assert not (tmp_path / "da.conll").exists()
+    ended = synthner("tag", "--generator", "gpt", "-o", "da.conll", "--json", folder=tmp_path)
+    assert ended.status == 1
+    assert ended.json["languages"]["da"]["file"] is None
+    assert ended.json["languages"]["da"]["without_answer"] == {"no answer for the sentence": 7}
 
 
 def test_where_calls_fail_nothing_is_written_until_they_are_answered(tmp_path, server):

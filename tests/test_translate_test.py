@@ -388,6 +388,20 @@ def test_extra_text_is_learned_from_and_an_encoder_can_align(tmp_path, translato
     assert "sil-thot" not in aligned["measured"]["versions"]
 
 
+def test_a_result_says_what_models_are_called_and_not_where_they_are(tmp_path, translator):
+    words = [each.tokens for each in (*english(60, "a"), *danish(60, "b"))]
+    aligner = save_tiny_encoder(tmp_path / "private" / "tiny", words)
+    there = {"model": str(translator), "aligner": "simalign", "aligner_model": str(aligner)}
+    path = translated_grid(
+        tmp_path / "release", settings=["translate-test"], test=10, translate_test={**TRANSLATE, **there}
+    )
+    assert run_here(path).complete
+    (result,) = results_in(path.parent).values()
+    told = result["translate_test"]
+    assert (told["model"], told["aligner"]["model"]) == ("translator", "tiny")
+    assert not [place for place in (tmp_path, translator.parent) if str(place) in json.dumps(result)]
+
+
 def test_the_language_that_is_translated_into_has_no_cell(tmp_path, translator):
     path = translated_grid(
         tmp_path,

@@ -481,6 +481,22 @@ def test_a_pull_request_that_is_not_valid_fails_and_says_why(hub_machine, tmp_pa
     assert "generators" in summary
 
 
+def test_a_pull_request_whose_gold_must_be_mended_is_told_so(hub_machine, tmp_path, finished):
+    job = new_job(tmp_path, hub_machine)
+    release = check_out(job, finished)
+    test = (release / "gold/test.conll").read_text(encoding="utf-8")
+    (release / "gold/train.conll").write_text(f"{test}\nTanga PLACE\n\n", encoding="utf-8")
+
+    [summary] = job.run(read_workflow("validate.yml")["jobs"]["validate"]).values()
+
+    assert job.failed
+    assert summary.startswith("### `synthner validate` failed\n\n### Release of `swa_gpt4`")
+    assert "| `swa` | error | invalid tag " in re.sub(" +", " ", summary)
+    assert "Mend the errors in gold of `swa`." in summary
+    assert "**contamination**: " in summary
+    assert "Give gold train without the sentences of gold test" in summary
+
+
 def in_pull_request(repository: str = "ada/names") -> dict[str, object]:
     pull = {"number": 7, "head": {"repo": {"full_name": repository}}}
     return {
@@ -613,7 +629,9 @@ def test_what_init_writes_ignores_what_is_made_and_nothing_else(tmp_path, finish
 def test_a_summary_shows_what_data_says_as_text():
     first = {"file": "gold/<b>.conll", "line": 3, "token": "|", "label": None}
     problem = {"kind": "`x` | <img src=x>", "count": 1200, "severity": "warning", "first": first}
-    output = {"configs": ["yor_gpt4"], "gold": {"yor": {"problems": [problem]}}}
+    finding = {"name": "contamination", "message": "<img src=x>", "hint": "<b>Give</b> other gold."}
+    gold = {"yor": {"problems": [problem]}}
+    output = {"configs": ["yor_gpt4"], "gold": gold, "to_mend": ["<b>"], "findings": [finding]}
 
     summary = job_summary("validate", 0, json.dumps(output), "")
 

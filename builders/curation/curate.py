@@ -308,7 +308,7 @@ def _findings_on_gold(gold: Sequence[Example], agreement: Agreement | None) -> I
 def _findings_on_selection(selected: Selection, gold: Sequence[Example]) -> Iterator[str]:
     for share, gain in selected.gains.items():
         yield (
-            f"With the best {share:.0%} of the sentences, folds of gold gain {gain.f1:+.3f} F1 "
+            f"With the best {100 * share:.0f} % of the sentences, folds of gold gain {gain.f1:+.3f} F1 "
             f"(standard error {gain.standard_error:.3f})."
         )
     if not any(selected.agreement) or (selected.share and selected.gains):
@@ -317,7 +317,7 @@ def _findings_on_selection(selected: Selection, gold: Sequence[Example]) -> Iter
         mentions = sum(len(example.mentions) for example in gold)
         yield (
             f"{len(gold)} gold sentences with {mentions} mentions are too few to tell how many help: "
-            + (f"the better {selected.share:.0%} is kept." if selected.share else "nothing is kept.")
+            + (f"the better {100 * selected.share:.0f} % is kept." if selected.share else "nothing is kept.")
         )
     if not selected.share:
         yield "Nothing is kept: that it gains over gold alone is not likely enough."

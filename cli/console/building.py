@@ -28,10 +28,19 @@ def print_waterfalls(manifest: Mapping[str, Any]) -> None:
 def print_release_validation(
     release: Release,
     gold: Mapping[str, Gold],
+    to_mend: Sequence[str],
     findings: Sequence[Finding],
     verified: Sequence[VerifiedConfig],
 ) -> None:
-    """Say what a release is made of, what is irregular in its gold, and what keeps it back."""
+    """Say what a release is made of, what is irregular in its gold, and what keeps it back.
+
+    Args:
+        release: The release.
+        gold: The gold of each of its languages.
+        to_mend: The languages whose gold has errors that the release's owner can mend.
+        findings: What keeps it from being published.
+        verified: What of its built dataset was loaded back; empty where nothing is built.
+    """
     configs = f": {', '.join(release.config_names)}" if release.config_names else ""
     say(f"{release.path} is valid{configs}.")
     if gold:
@@ -40,12 +49,14 @@ def print_release_validation(
         counts = ", ".join(f"{len(examples):,} {split}" for split, examples in data.splits.items())
         say(f"Gold of {code}: {data.title} ({counts}; {', '.join(data.labels.types)})", bold=True)
         print_problems(data.report.problems)
+    if to_mend:
+        say(f"\nMend the errors in gold of {', '.join(to_mend)}: until then this ends with status 1.")
     for finding in findings:
         say("\n error  ", fg="red", nl=False)
         say(f"{finding.message} [{finding.name}]\n{finding.hint}")
     if verified:
         say(f"\nThe built dataset loads back as it was built: {', '.join(c.name for c in verified)}.")
-    else:
+    elif release.configs:
         say("\nNothing is built yet.")
 
 

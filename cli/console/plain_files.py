@@ -77,8 +77,9 @@ def print_trained(outcome: TrainOutcome) -> None:
     )
     if (gain := combination.tried) is not None:
         say(
-            f"On folds of gold, synthetic data gains {gain.f1:+.3f} "
-            f"(standard error {gain.standard_error:.3f})."
+            f"On folds of gold, synthetic data gains {gain.f1:+.3f} (standard error "
+            f"{gain.standard_error:.3f}). With what such data gained elsewhere, {gain.expected.mean:+.3f} is "
+            "expected of it."
         )
     if outcome.synthetic is not None:
         say(f"Recipe: {combination.recipe}.")
