@@ -10,7 +10,7 @@ import click
 from . import console
 from .console import leaderboard as console_leaderboard
 from .leaderboard_submission import init, review, submit
-from .options import file, json_option
+from .options import examples, file, json_option
 from .options import folder as folder_type
 
 _folder_argument = click.argument("folder", type=folder_type, default=".")
@@ -30,7 +30,9 @@ def leaderboard() -> None:
     """
 
 
-@leaderboard.command()
+@leaderboard.command(
+    epilog=examples("synthner leaderboard verify", "synthner leaderboard verify --base ../leaderboard-before")
+)
 @_folder_argument
 @click.option(
     "--changed", multiple=True, metavar="FILE", help="A file of the submission; may be given several times."
@@ -68,7 +70,7 @@ def verify(
         raise click.exceptions.Exit(1)
 
 
-@leaderboard.command()
+@leaderboard.command(epilog=examples("synthner leaderboard build"))
 @_folder_argument
 @_data_option
 @json_option
@@ -93,7 +95,10 @@ def build(folder: Path, mirror: Path | None, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-@leaderboard.command("import")
+@leaderboard.command(
+    "import",
+    epilog=examples("synthner leaderboard import results.json -o leaderboard --model your-name/ner-yor"),
+)
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=file)
 @click.option("-o", "--output", "folder", required=True, type=folder_type, help="The leaderboard.")
 @click.option("--model", metavar="ORG/NAME", help="Whose results they are, where the files do not say.")
@@ -123,7 +128,9 @@ def import_results(files: tuple[Path, ...], folder: Path, model: str | None, as_
         console_leaderboard.print_imported(written, skipped)
 
 
-@leaderboard.command()
+@leaderboard.command(
+    epilog=examples("synthner leaderboard page -o leaderboard.html --leaderboard your-name/leaderboard")
+)
 @_folder_argument
 @click.option("-o", "--output", required=True, type=file, help="The page, one HTML file.")
 @click.option(
@@ -149,7 +156,9 @@ def page(folder: Path, output: Path, repository: str | None, as_json: bool) -> N
         console.say(f"Wrote {output}: {len(rows):,} rows.")
 
 
-@leaderboard.command()
+@leaderboard.command(
+    epilog=examples("synthner leaderboard space -o space --leaderboard your-name/leaderboard")
+)
 @click.option("-o", "--output", "folder", required=True, type=folder_type, help="The folder of the Space.")
 @click.option(
     "--leaderboard",

@@ -193,7 +193,12 @@ def _kept(what: str) -> Path:
     return cached_assets_path("synthner", namespace="leaderboard", subfolder=what)
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "synthner leaderboard review --repo your-name/leaderboard",
+        "synthner leaderboard review --repo your-name/leaderboard --merge",
+    )
+)
 @click.option("--repo", "name", required=True, metavar="ORG/LEADERBOARD", help="The leaderboard on the Hub.")
 @click.option("--merge", is_flag=True, help="Merge what is right, and build the leaderboard from it.")
 @json_option
@@ -215,7 +220,7 @@ def review(name: str, merge: bool, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-@click.command()
+@click.command(epilog=examples("synthner leaderboard init leaderboard"))
 @click.argument("folder", type=click.Path(path_type=Path))
 @json_option
 def init(folder: Path, as_json: bool) -> None:

@@ -10,14 +10,16 @@ import click
 from ..schema.errors import WrongUsageError
 from . import console
 from .console import publishing
-from .options import json_option, open_release, release_argument
+from .options import examples, json_option, open_release, release_argument
 from .steps import publish_to
 
 if TYPE_CHECKING:
     from ..release import Release
 
 
-@click.command()
+@click.command(
+    epilog=examples("synthner publish --rehearse", "synthner publish --dry-run", "synthner publish")
+)
 @release_argument
 @click.option(
     "--to",

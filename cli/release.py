@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from ..sources.gold import Gold
 
 
-@click.command()
+@click.command(epilog=examples("synthner init my-release"))
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
     "--example",
@@ -62,7 +62,9 @@ def init(folder: Path, example: str, as_json: bool) -> None:
     console.say(f"  cd {shlex.quote(str(folder))}\n  synthner {command}")
 
 
-@click.command()
+@click.command(
+    epilog=examples("synthner generate --dry-run", "synthner generate my-release --config swa_gpt4")
+)
 @release_argument
 @config_option
 @click.option(
@@ -155,7 +157,7 @@ def _nothing_labelled(unanswered: Mapping[str, TaggedGold], release: Release) ->
     )
 
 
-@click.command()
+@click.command(epilog=examples("synthner methods"))
 @json_option
 def methods(as_json: bool) -> None:
     """List the ways to make data, with what each needs."""
@@ -170,7 +172,7 @@ def methods(as_json: bool) -> None:
         console.say(f"  {method.summary}\n  Needs: {method.needs}.")
 
 
-@click.command()
+@click.command(epilog=examples("synthner clusters -o clusters.yaml"))
 @release_argument
 @config_option
 @click.option("-o", "--output", type=file, help="A file to write the clusters to, .yaml or .json.")
@@ -254,7 +256,7 @@ def validate(paths: tuple[Path, ...], format_: str | None, labels: str | None, a
         raise click.exceptions.Exit(1)
 
 
-@click.command()
+@click.command(epilog=examples("synthner status"))
 @release_argument
 @json_option
 def status(release: Path, as_json: bool) -> None:
@@ -300,7 +302,7 @@ def status(release: Path, as_json: bool) -> None:
         console.say(f"Nothing was evaluated yet. Next: synthner evaluate {shlex.quote(str(release))}")
 
 
-@click.command()
+@click.command(epilog=examples("synthner run", "synthner run my-release --to published"))
 @release_argument
 @click.option(
     "--to",

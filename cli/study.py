@@ -13,7 +13,7 @@ from . import console
 from .console import building
 from .console import evaluation as console_evaluation
 from .evaluation import no_cell, plan_grid
-from .options import folder, json_option, open_release, release_argument
+from .options import examples, folder, json_option, open_release, release_argument
 from .steps import build_dataset, generate_release, show_plan
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _EXAMPLE = """\
     sources: {organic: gold, projected: {generator: projected}, taught: {generator: taught}}"""
 
 
-@click.command()
+@click.command(epilog=examples("synthner study --dry-run", "synthner study my-study -o results"))
 @release_argument
 @click.option("-o", "--output", type=folder, help="The report's folder; by default `report`.")
 @click.option("--dry-run", is_flag=True, help="Print what it would take; make, train and write nothing.")
