@@ -29,7 +29,7 @@ def rehearse(arguments: Sequence[str], *, organization: str | None, times: int) 
     Returns:
         The exit status of the first run that failed, else 0.
     """
-    command = [sys.executable, "-c", "from synthner.cli import main; main()", *arguments]
+    command = [sys.executable, "-P", "-c", "from synthner.cli import main; main()", *arguments]
     with tempfile.TemporaryDirectory(prefix="synthner-rehearsal-") as folder:
         place = Path(folder)
         with LoopbackHub(place / "hub", xet=not os.environ.get("HF_HUB_DISABLE_XET")) as hub:

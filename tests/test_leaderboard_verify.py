@@ -38,6 +38,7 @@ from synthner.leaderboard.apart import verify_apart
 from synthner.leaderboard.submission import check_private
 from synthner.schema.errors import DataError
 from synthner.schema.validation import json_schema
+from synthner.tests import command_line
 from synthner.tests.command_line import files_in
 from synthner.tests.grid_release import run_here, write_grid
 from synthner.tests.in_process import done, synthner
@@ -873,6 +874,17 @@ def test_the_command_accepts_what_is_sound(submitted: Submitted) -> None:
     )  # fmt: skip
     assert "1 result, and nothing is wrong." in ended.stdout
     assert "training data not checked" in ended.stdout
+
+
+def test_no_module_in_the_folder_of_a_submission_is_run(submitted: Submitted) -> None:
+    path = submitted.board.submit(0.8)
+    for module in ("json", "numpy", "pyarrow"):
+        written = f"open({str(submitted.base / 'was-run')!r}, 'w').close()"
+        (submitted.folder / f"{module}.py").write_text(written, encoding="utf-8")
+    changed = ("--changed", path, "--changed", path.replace(".json", ".parquet"))
+    ended = command_line.done("leaderboard", "verify", ".", *changed, folder=submitted.folder)
+    assert "1 result, and nothing is wrong." in ended.stdout
+    assert not (submitted.base / "was-run").exists()
 
 
 def test_the_answer_opens_nothing(submitted: Submitted) -> None:

@@ -118,7 +118,8 @@ class PredictionsReader:
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None:
             self._process = subprocess.Popen(  # noqa: S603 - our own module, by its name
-                [sys.executable, "-m", f"{__package__}.parquet_worker"],
+                # Modules are not sought in the folder that we are in: it may be the submission's.
+                [sys.executable, "-P", "-m", f"{__package__}.parquet_worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
