@@ -9,6 +9,7 @@ from pathlib import Path
 from ..evaluation.leaderboard.layout import Problem
 from ..evaluation.leaderboard.verifying import Verification, verify
 from ..hub.repository import quiet_client
+from ..sources.processes import without_modules_here
 
 MOST_SECONDS = 1_200
 """That the verification of one pull request may take: what it names may be where nobody answers."""
@@ -43,7 +44,8 @@ def verify_apart(
     context = get_context("spawn")
     answer, to_answer = context.Pipe(duplex=False)
     process = context.Process(target=_verify, args=(to_answer, merged, changed, base))
-    process.start()
+    with without_modules_here():
+        process.start()
     to_answer.close()
     try:
         if not answer.poll(most_seconds):

@@ -431,6 +431,13 @@ def test_a_cell_that_someone_else_runs_is_left_to_them(tmp_path):
     assert grid_status(plan, data).complete
 
 
+def test_no_module_beside_a_release_is_taken_for_one_of_python(tmp_path):
+    write_grid(tmp_path)
+    for module in ("random", "pickle", "json"):
+        (tmp_path / f"{module}.py").write_text("raise SystemExit('a script of the user')", encoding="utf-8")
+    assert "7 of 7 cells done." in command_line.done("evaluate", "--workers", "2", folder=tmp_path).stdout
+
+
 def test_two_commands_share_one_grid(tmp_path):
     write_grid(tmp_path, {"seeds": 4})
     first, second = (start("evaluate", "--workers", "1", "--json", folder=tmp_path) for _ in range(2))

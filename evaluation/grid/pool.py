@@ -17,6 +17,7 @@ from typing import Any, NoReturn, Self
 from filelock import Timeout
 
 from ...schema.errors import SynthnerError
+from ...sources.processes import without_modules_here
 from .base_models import BaseModels
 from .cells import Plan, PlannedCell, runs_a_large_model
 from .data import GridData
@@ -158,7 +159,7 @@ class _Workers:
         process = context.Process(
             target=_work, args=(self._data.grid, self._data.models, theirs), daemon=True
         )
-        with _threads_shared_by(self._count), _deaf_to_interrupts():
+        with _threads_shared_by(self._count), _deaf_to_interrupts(), without_modules_here():
             process.start()
         theirs.close()
         return _Worker(process, ours)
