@@ -12,7 +12,7 @@ from .cards.model_card import ModelFacts, Origin
 from .evaluation.crf import CrfSettings
 from .evaluation.grid.cells import can_be_repeated, source_of
 from .evaluation.grid.data import GridData
-from .evaluation.grid.description import CRF, ENCODER_RECIPE, GridSource
+from .evaluation.grid.description import CRF, GridSource, GridTagger
 from .evaluation.grid.repeating import Run, cell_of, is_of_data_as_it_is
 from .evaluation.grid.results import learned_parts, read_results
 from .evaluation.recipes import PUT_TOGETHER, count_of_gold, settings_for_gold
@@ -71,17 +71,13 @@ def _settings(result: Mapping[str, Any]) -> dict[str, Any]:
             gold = sum(part["sentences"] for part in learned if part["role"] == "gold")
             return {**asdict(CrfSettings()), "times_each_gold_sentence": count_of_gold(gold)}
         return asdict(settings_for_gold(sum(part["sentences"] for part in learned)))
-    from .evaluation.encoder.settings import settings_by_recipe
-
-    settings = settings_by_recipe(
-        tagger["recipe"] or ENCODER_RECIPE, tagger["model"], changes=tagger["settings"]
-    )
+    settings = GridTagger(**tagger).encoder_settings()
     has_related = any(part["role"] == "related" for part in result["data"]["train"])
     left_out = {"model", "seed"}
     if not has_related:
         left_out |= {"related_epochs", "related_sentences"}
     if settings.iterations is not None:
-        left_out.add("epochs")
+        left_out |= {"epochs", "best_epoch_by"}
     return {name: value for name, value in asdict(settings).items() if name not in left_out}
 
 

@@ -28,7 +28,7 @@ from ...sources.files import write_atomically
 from .heads import WordModel
 from .settings import EncoderSettings
 
-# It takes less than a minute, but for a machine that has much else to do.
+# Far more than to start Python and to learn 48 small batches takes.
 _SECONDS = 600
 
 # What a recorded step depends on. The learning rate it reads anew each time.

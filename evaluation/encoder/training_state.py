@@ -51,11 +51,11 @@ class TrainingState:
 
     def copy(self) -> StateCopy:
         """Return a copy of the state."""
-        return StateCopy(self.weights(), _copies(self._averages()), self._chance())
+        return StateCopy(self.weights(), copies(self._averages()), self._chance())
 
     def weights(self) -> Tensors:
         """Return a copy of what is learned."""
-        return _copies(self._weights)
+        return copies(self._weights)
 
     def put_back(self, copy: StateCopy) -> None:
         """Make the state what it was, in the memory where it is."""
@@ -102,7 +102,8 @@ def share_apart(here: Iterable[torch.Tensor], there: Iterable[torch.Tensor], *, 
     return float(_length(here, there) / way.clamp(min=torch.finfo(way.dtype).tiny))
 
 
-def _copies(tensors: Iterable[torch.Tensor]) -> Tensors:
+def copies(tensors: Iterable[torch.Tensor]) -> Tensors:
+    """Return tensors as they are now, whatever becomes of those."""
     return tuple(tensor.detach().clone() for tensor in tensors)
 
 

@@ -20,7 +20,7 @@ from .heads import FirstSubwordModel, SummedSubwordsModel, WordModel
 from .recorded_steps import NO_ROOM, ROUNDING, CudaGraphs, Recorder
 from .recording_trial import Trial, Verdict
 from .settings import SUMMED
-from .training_state import Tensors, share_apart
+from .training_state import copies, share_apart
 from .windows import Window
 
 _LAYERS = 2
@@ -59,7 +59,7 @@ def verdict_on(trial: Trial, device: torch.device, recorder: Callable[[], Record
     except Exception as error:  # whatever a library says of a configuration that was changed
         return Verdict(f"no small model of its kind can be made to try it on: {without_secrets(error)}")
     model.to(device)
-    begun = _weights(model)
+    begun = copies(model.parameters())
     ordinary, recorded = FineTuning(model, settings), FineTuning(deepcopy(model), settings, recorder())
     config = model.encoder.config
     windows, padding = _windows(settings.batch_size, config), config.pad_token_id
@@ -72,7 +72,7 @@ def verdict_on(trial: Trial, device: torch.device, recorder: Callable[[], Record
         raise DataError(NO_ROOM)
     if recorded.not_recorded or not recorded.played_back:
         return Verdict(recorded.not_recorded or "no step was played back")
-    apart = share_apart(_weights(recorded.model), _weights(ordinary.model), since=begun)
+    apart = share_apart(recorded.model.parameters(), ordinary.model.parameters(), since=begun)
     if not apart <= ROUNDING:
         return Verdict(f"steps that were played back led to other weights, by {apart:.0%} of the way")
     return Verdict(None)
@@ -123,10 +123,6 @@ def _windows(batch_size: int, config: Any) -> list[LabelledWindow]:
 def _window(subwords: list[int], chance: random.Random) -> LabelledWindow:
     labels = [NO_LABEL, *chance.choices(range(_LABELS), k=len(subwords) - 1)]
     return LabelledWindow(Window(0, subwords, list(range(len(subwords))), []), labels)
-
-
-def _weights(model: WordModel) -> Tensors:
-    return tuple(weights.detach().clone() for weights in model.parameters())
 
 
 if __name__ == "__main__":

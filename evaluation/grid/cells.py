@@ -19,7 +19,6 @@ from .description import (
     ADDED_TO_GOLD,
     CRF,
     ENCODER,
-    ENCODER_RECIPE,
     FINE_TUNED,
     GOLD_AND_SYNTHETIC,
     MULTILINGUAL,
@@ -371,11 +370,9 @@ def cell_id(cell: Cell, sentences: CellData, data: GridData, *, is_model_known: 
 def _chooses_epoch_by_loss(tagger: GridTagger) -> bool:
     if tagger.kind != ENCODER:
         return False
-    from ..encoder.settings import LOSS, settings_by_recipe
+    from ..encoder.settings import LOSS
 
-    settings = settings_by_recipe(
-        tagger.recipe or ENCODER_RECIPE, tagger.model or "", changes=tagger.settings
-    )
+    settings = tagger.encoder_settings()
     return settings.best_epoch_by == LOSS and settings.iterations is None
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...sources.gold import GoldSource
+
+if TYPE_CHECKING:
+    from ..encoder.settings import EncoderSettings
 
 SCRATCH = "scratch"
 FINE_TUNED = "fine-tuned"
@@ -83,6 +86,18 @@ class GridTagger:
             "recipe": self.recipe,
             "settings": dict(self.settings),
         }
+
+    def encoder_settings(self, seed: int = 0) -> EncoderSettings:
+        """Return all hyper-parameters of an encoder.
+
+        Raises:
+            WrongUsageError: If the recipe is none, or what is changed of it.
+        """
+        from ..encoder.settings import settings_by_recipe
+
+        return settings_by_recipe(
+            self.recipe or ENCODER_RECIPE, self.model or "", changes=self.settings, seed=seed
+        )
 
     @property
     def learns_probabilities(self) -> bool:

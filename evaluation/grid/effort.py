@@ -11,7 +11,6 @@ from .cells import Plan, PlannedCell, cell_data
 from .data import GridData
 from .description import (
     CRF,
-    ENCODER_RECIPE,
     FINE_TUNED,
     GOLD_AND_SYNTHETIC,
     MULTILINGUAL,
@@ -107,11 +106,7 @@ def _of_crf(name: str, cells: Sequence[PlannedCell], data: GridData) -> Effort:
 
 
 def _of_encoder(tagger: GridTagger, cells: Sequence[PlannedCell], data: GridData) -> Effort:
-    from ..encoder.settings import settings_by_recipe
-
-    settings = settings_by_recipe(
-        tagger.recipe or ENCODER_RECIPE, tagger.model or "", changes=tagger.settings
-    )
+    settings = tagger.encoder_settings()
     sentences = words = 0.0
     related: dict[str, Part] = {}
     joint: set[tuple[Any, ...]] = set()

@@ -19,7 +19,6 @@ from .cells import Cell, CellData
 from .data import GridData
 from .description import (
     ENCODER,
-    ENCODER_RECIPE,
     FINE_TUNED,
     GOLD_AND_SYNTHETIC,
     SYNTHETIC_THEN_GOLD,
@@ -45,7 +44,7 @@ def check_taggers(grid: Grid) -> None:
     for tagger in grid.taggers:
         if tagger.kind == ENCODER:
             try:
-                _settings(tagger, grid.seed)
+                tagger.encoder_settings()
             except WrongUsageError as error:
                 where = f"evaluation.taggers.{tagger.name}"
                 raise WrongUsageError(error.message, where=where, hint=error.hint) from error
@@ -66,7 +65,7 @@ def fine_tuned(
         DataError: If the model or the data cannot be used, or memory does not suffice.
         WrongUsageError: If the extra `train` is not installed, or the recipe is not one.
     """
-    settings = replace(_settings(cell.tagger, cell.seed), model=str(data.models.folder(cell.tagger)))
+    settings = replace(cell.tagger.encoder_settings(cell.seed), model=str(data.models.folder(cell.tagger)))
     labels = list(data.gold(cell.language).labels.names)
     parts = sentences.train
     if cell.setting in TRANSFER_ALONE:
@@ -84,14 +83,6 @@ def fine_tuned(
     together = [example for part in parts for example in part.examples]
     combination = {"recipe": "put together"} if cell.setting == GOLD_AND_SYNTHETIC else None
     return _train(together, settings, labels, sentences, None, also_tagged), combination
-
-
-def _settings(tagger: GridTagger, seed: int) -> EncoderSettings:
-    from ..encoder.settings import settings_by_recipe
-
-    return settings_by_recipe(
-        tagger.recipe or ENCODER_RECIPE, tagger.model or "", changes=tagger.settings, seed=seed
-    )
 
 
 def _train(
@@ -127,7 +118,7 @@ def _related_model(tagger: GridTagger, related: Part, labels: list[str], data: G
     from ..encoder.tagger import EncoderTagger
 
     settings = replace(
-        _settings(tagger, data.grid.seed), model=str(data.models.folder(tagger))
+        tagger.encoder_settings(data.grid.seed), model=str(data.models.folder(tagger))
     ).for_related_language()
     revision = data.models.revision(tagger)
     decisive = [tagger.as_json() | {"name": None}, revision, data.grid.seed, labels, related.facts["sha256"]]

@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
@@ -17,7 +17,7 @@ from typing import Any, NoReturn, Self
 from filelock import Timeout
 
 from ...schema.errors import SynthnerError
-from ...sources.processes import without_modules_here
+from ...sources.processes import environment_variable, without_modules_here
 from .base_models import BaseModels
 from .cells import Plan, PlannedCell, runs_a_large_model
 from .data import GridData
@@ -217,18 +217,12 @@ def run_claimed(cell: PlannedCell, data: GridData) -> Report:
         return Report(FAILED, what_went_wrong(error))
 
 
-@contextmanager
-def _threads_shared_by(workers: int) -> Iterator[None]:
+def _threads_shared_by(workers: int) -> AbstractContextManager[None]:
     """Give each process that is started its share of the cores, unless the user has decided that."""
     name = "OMP_NUM_THREADS"
     if name in os.environ:
-        yield
-        return
-    os.environ[name] = str(max(1, cores() // workers))
-    try:
-        yield
-    finally:
-        del os.environ[name]
+        return nullcontext()
+    return environment_variable(name, str(max(1, cores() // workers)))
 
 
 @contextmanager
